@@ -79,7 +79,7 @@ impl Api {
     pub(crate) async fn get_unless(&self, code: &str, path: &str) -> anyhow::Result<Option<Value>> {
         let answer = self.until_answered(path, &[]).await?;
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        match document.get("code").is_some_and(|said| said == code) {
+        match document.get("code").is_some_and(|actual| actual == code) {
             true => Ok(None),
             false => self.read(answer).map(Some),
         }
@@ -91,7 +91,7 @@ impl Api {
         if !answer.status.is_success() {
             return Err(self.refusal(&answer));
         }
-        let is_other = || format!("the API at {} answers {path} with what is no text", self.url);
+        let is_other = || format!("the API at {} does not answer {path} with text", self.url);
         String::from_utf8(answer.body).with_context(is_other)
     }
 
@@ -101,7 +101,7 @@ impl Api {
         loop {
             match self.call(Method::GET, path, headers, "").await {
                 Err(_) if attempt < ATTEMPTS => {}
-                Ok(answer) if attempt < ATTEMPTS && may_go_well_later(answer.status) => {}
+                Ok(answer) if attempt < ATTEMPTS && may_succeed_later(answer.status) => {}
                 answered => return answered,
             }
             tokio::time::sleep(PAUSE * attempt).await;
@@ -124,7 +124,10 @@ impl Api {
             let mut answer = self.get(&page).await?;
             match answer.get_mut(member).map(Value::take) {
                 Some(Value::Array(part)) => listed.extend(part),
-                _ => bail!("the API at {} answers {path} without {member}: is it this version's?", self.url),
+                _ => bail!(
+                    "the API at {} answers {path} without {member}. Check that the stack and this command have the same version",
+                    self.url
+                ),
             }
             let Some(next) = answer.get("next").and_then(Value::as_str) else { return Ok(listed) };
             progress.say(&format!("{} {member} so far", listed.len()));
@@ -149,7 +152,7 @@ impl Api {
         let url = format!("{}{path}", self.url);
         let call = Call { service: "execute-api", method, url: &url, headers, body, time_limit: TIME_LIMIT };
         self.signed.call(&call).await.with_context(|| {
-            format!("the API at {} does not answer. Is its address right? The same again is safe", self.url)
+            format!("the API at {} does not answer. Check its URL; repeating the command is safe", self.url)
         })
     }
 
@@ -164,7 +167,9 @@ impl Api {
             return Err(self.refusal(&answer));
         }
         let document = serde_json::from_slice(&answer.body);
-        document.with_context(|| format!("the API at {} answers what is not JSON: is it one?", self.url))
+        document.with_context(|| {
+            format!("the API at {} does not answer with JSON. Check that the URL is that of a stack's API", self.url)
+        })
     }
 
     /// Returns the error for operators of an answer that is no success.
@@ -175,7 +180,7 @@ impl Api {
             let action = match of("code") {
                 // The action is for authors of requests; the detail tells a user of the command what was wrong.
                 "parameter_invalid" | "body_unreadable" => "",
-                "unavailable" => "The same again, in a while.",
+                "unavailable" => "Repeat the command later.",
                 _ => of("action"),
             };
             let sentences = [of("title"), of("detail"), action].into_iter().filter(|part| !part.is_empty());
@@ -183,15 +188,15 @@ impl Api {
         }
         match *status {
             StatusCode::FORBIDDEN => anyhow!(
-                "the API at {} does not let these credentials in (403). They need execute-api:Invoke: the stack's \
-                 output ApplicationPolicyArn is a policy that gives it",
+                "the API at {} denies access to these credentials (403). They need execute-api:Invoke, which the policy of \
+                 the stack's output ApplicationPolicyArn allows",
                 self.url
             ),
             StatusCode::NOT_FOUND => {
-                anyhow!("{} has no such call (404): is it the address of a stack's API?", self.url)
+                anyhow!("{} does not have this operation (404). Check that the URL is that of a stack's API", self.url)
             }
-            status if may_go_well_later(status) => {
-                anyhow!("the API at {} cannot answer now ({status}). The same again, in a while", self.url)
+            status if may_succeed_later(status) => {
+                anyhow!("the API at {} is unavailable ({status}). Repeat the command later", self.url)
             }
             status => anyhow!("the API at {} answers {status} {}", self.url, of("message")),
         }
@@ -204,7 +209,7 @@ fn sentence(text: &str) -> String {
     format!("{text}{}", if ends { "" } else { "." })
 }
 
-fn may_go_well_later(status: StatusCode) -> bool {
+fn may_succeed_later(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
@@ -219,19 +224,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_in_sentences_with_what_a_commands_user_can_do() {
+    fn a_refusal_is_described_in_sentences_with_the_next_step() {
         let credentials = Credentials::new("any", "any", None, None, "test");
         let config = SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
         let api = Api::new("https://api.example.com", Signed::new(&config).unwrap());
-        for (code, detail, action, said) in [
+        for (code, detail, action, expected) in [
             (
                 "parameter_invalid",
                 "limit: too many",
                 "Send the request again.",
                 "No. limit: too many. (parameter_invalid)",
             ),
-            ("body_invalid", "Too long.", "Mend the file.", "No. Too long. Mend the file. (body_invalid)"),
-            ("unavailable", "", "Send the same request again.", "No. The same again, in a while. (unavailable)"),
+            ("body_invalid", "Too long.", "Fix the file.", "No. Too long. Fix the file. (body_invalid)"),
+            ("unavailable", "", "Send the same request again.", "No. Repeat the command later. (unavailable)"),
             (
                 "license_unknown",
                 "nothing of l-1 yet",
@@ -241,7 +246,7 @@ mod tests {
         ] {
             let body = json!({ "title": "No.", "detail": detail, "action": action, "code": code }).to_string();
             let answer = Answer { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: body.into() };
-            assert_eq!(api.refusal(&answer).to_string(), said);
+            assert_eq!(api.refusal(&answer).to_string(), expected);
         }
     }
 }

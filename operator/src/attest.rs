@@ -15,9 +15,9 @@ use crate::signed::encoded;
 /// Attest a check that no program can make. The audit log keeps the caller; after 180 days the attestation expires.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The check's id, as `stallkeeper readiness` lists it: app.no_payment_data.
+    /// The id of the check, as `stallkeeper readiness` lists it: app.no_payment_data.
     check: String,
-    /// A note of what you checked; the report shows it.
+    /// Describe what you checked; the report shows the note.
     #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     note: Option<String>,
     /// Withdraw the attestation.
@@ -33,12 +33,12 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
     is_attestable(&id, product.api.stack().stage())?;
     // A note of dots, as in the commands that are shown, has no information.
-    let says_something = note.as_ref().is_none_or(|note| note.contains(char::is_alphanumeric));
-    ensure!(says_something, "--note must say what you looked at, since it stands in the report");
+    let has_content = note.as_ref().is_none_or(|note| note.contains(char::is_alphanumeric));
+    ensure!(has_content, "--note must describe what you checked, because the report shows it");
     let api = product.api.api().await?;
     let code = product.product(&api).await?;
     let path = format!("/v1/readiness/attestations/{}", encoded(&id));
-    let in_the_report = format!("It stands in the report from the next look on: {}", product.look_now(&code));
+    let next_run = format!("The next audit run reports it: {}", product.refresh_command(&code));
     if withdraw {
         let path = format!("{path}?product={}", encoded(&code));
         let answer = api.ask(Method::DELETE, &path, "application/json", "").await?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
         }
         return match json {
             true => say_json(&json!({ "product": code, "check": id, "attested": false })),
-            false => say(format!("nobody attests {id} of {code} any more\n{in_the_report}")),
+            false => say(format!("The attestation of {id} of {code} is withdrawn.\n{next_run}")),
         };
     }
     let body = json!({ "product": code, "note": note.unwrap_or_default() }).to_string();
@@ -55,22 +55,24 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     if json {
         return say_json(&answer);
     }
-    let said: Attestation =
-        serde_json::from_value(answer).context("the API answers something else than it was said")?;
-    let until = said.at.checked_add(ATTESTATION_LIFE)?.strftime("%Y-%m-%d");
-    say(format!("{id} of {code} is attested by {}, until {until}\n{in_the_report}", plain(&said.by)))
+    let attestation: Attestation =
+        serde_json::from_value(answer).context("the API does not answer with the attestation")?;
+    let until = attestation.at.checked_add(ATTESTATION_LIFE)?.strftime("%Y-%m-%d");
+    say(format!("{id} of {code} is attested by {} until {until}.\n{next_run}", plain(&attestation.by)))
 }
 
 /// Checks that a check can be attested in a stage. Otherwise fails with the checks that can be.
 fn is_attestable(id: &str, stage: Stage) -> anyhow::Result<()> {
-    let why = match check(id) {
+    let reason = match check(id) {
         Some(check) if check.is_attestable && check.step.is_in(stage) => return Ok(()),
-        Some(check) if check.is_attestable => format!("is of another stage, and no report of {stage} has it"),
-        Some(_) => "is looked at by the auditor, and nobody's word does for it".to_owned(),
-        None => "is no check".to_owned(),
+        Some(check) if check.is_attestable => {
+            format!("belongs to another stage, so the reports of {stage} do not have it")
+        }
+        Some(_) => "is checked by the auditor and cannot be attested".to_owned(),
+        None => "is not a check".to_owned(),
     };
     let texts = texts(Language::English);
-    let those = CHECKS.iter().filter(|check| check.is_attestable && check.step.is_in(stage));
-    let those = those.map(|check| format!("\n  {:<36}{}", check.id, texts.say(&check.message())));
-    bail!("{id} {why}. Those that can be attested:{}", those.collect::<String>())
+    let attestable = CHECKS.iter().filter(|check| check.is_attestable && check.step.is_in(stage));
+    let attestable = attestable.map(|check| format!("\n  {:<36}{}", check.id, texts.say(&check.message())));
+    bail!("{id} {reason}. The checks that can be attested:{}", attestable.collect::<String>())
 }

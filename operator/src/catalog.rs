@@ -18,14 +18,14 @@ use crate::print::{Progress, Table, ask, plain, say, say_json};
 use crate::stack::TableArguments;
 
 /// The time from one check of a change set to the next: at first, and the longest later.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
-const LATER_LOOKS: Duration = Duration::from_secs(10);
+const POLL_PAUSE_MIN: Duration = Duration::from_millis(500);
+const POLL_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// The time for which a change set is followed. AWS takes minutes for most.
 const CHANGE_SET_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The most characters of a text in a table. A text starts `BEFORE` characters before its first difference, or at its
-/// beginning if `AFTER` characters after that place fit.
+/// The most characters of a text in a table. A text is shown from `BEFORE` characters before its first difference, or
+/// from its first character if `AFTER` characters after that place fit.
 const WIDEST: usize = 60;
 const BEFORE: usize = 20;
 const AFTER: usize = 30;
@@ -37,10 +37,10 @@ const CHANGING: &str = "aws-marketplace:StartChangeSet and DescribeChangeSet";
 /// A described listing, and the stack that sells it.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The listing's file.
+    /// The file of the listing.
     #[arg(required_unless_present = "product", conflicts_with = "product")]
     file: Option<PathBuf>,
-    /// The listing's product code or product id, as the stack has it loaded.
+    /// Select a listing of the stack by its product code or product id.
     #[arg(long, value_name = "CODE")]
     product: Option<String>,
     #[command(flatten)]
@@ -66,7 +66,7 @@ struct Applied<'a> {
     name: &'a str,
     sent: &'a [ChangeSetAtAws],
     /// The differences afterwards; `None` if they could not be read.
-    left: Option<&'a Plan>,
+    remaining: Option<&'a Plan>,
 }
 
 /// A listing, its registration URL, and the catalog that it is compared with.
@@ -89,43 +89,41 @@ pub(crate) async fn show_plan(which: &Which) -> anyhow::Result<()> {
     }
     show(&compared.listing, &plan)?;
     if !plan.change_sets.is_empty() {
-        note_line("nothing was sent: `stallkeeper listing apply` sends it");
+        note_line("Nothing was sent. `stallkeeper listing apply` sends the changes.");
     }
     Ok(())
 }
 
 /// Sends the differences, after a confirmation.
 pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
-    ensure!(yes || !which.json, "--json asks nobody: say --yes");
+    ensure!(yes || !which.json, "--json shows no confirmation prompt: add --yes");
     let compared = which.compared().await?;
     let plan = compared.plan().await?;
     if !which.json {
         show(&compared.listing, &plan)?;
     }
     if !plan.change_sets.is_empty() && !yes {
-        ask("Is this to be sent to AWS Marketplace?")?;
+        ask("Send these changes to AWS Marketplace?")?;
     }
     let mut sent = Vec::new();
     let ended = compared.send_all(&plan, &mut sent, which.json).await;
     if sent.is_empty() && ended.is_err() {
         return ended;
     }
-    let left = if sent.is_empty() { Ok(plan) } else { compared.plan().await };
+    let remaining = if sent.is_empty() { Ok(plan) } else { compared.plan().await };
     // The sent change sets are reported, even if something failed after them.
     if which.json {
         let Listing { product_id, name, .. } = &compared.listing;
-        let left = left.as_ref().ok();
-        say_json(&Applied { product_id: product_id.as_str(), name, sent: &sent, left })?;
+        let remaining = remaining.as_ref().ok();
+        say_json(&Applied { product_id: product_id.as_str(), name, sent: &sent, remaining })?;
     }
     ended?;
-    let left = left.context("all change sets are done; what differs now was not read")?;
+    let remaining =
+        remaining.context("all change sets have succeeded, but the remaining differences could not be read")?;
     if !which.json && !sent.is_empty() {
-        show(&compared.listing, &left)?;
+        show(&compared.listing, &remaining)?;
     }
-    ensure!(
-        left.change_sets.is_empty(),
-        "all change sets are done, and AWS Marketplace still shows something otherwise: apply again for the rest"
-    );
+    ensure!(remaining.change_sets.is_empty(), "all change sets have succeeded, and differences remain: apply again");
     Ok(())
 }
 
@@ -140,11 +138,11 @@ impl Which {
             (None, product) => self.loaded(product.as_deref().unwrap_or_default()).await?,
         };
         let (name, stage, wanted) = (&listing.name, listing.stage, self.stack.stage());
-        ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was done");
+        ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}; nothing was changed");
         let stack = self.stack.stack();
         let config = stack.config().await;
         let registration = stack.described(&config).await?.output("RegistrationUrl")?.to_owned();
-        let registration = registration.parse().with_context(|| format!("{registration} is no URL"))?;
+        let registration = registration.parse().with_context(|| format!("{registration} is not a URL"))?;
         Ok(Compared { listing, registration, catalog: Catalog::new(&config) })
     }
 
@@ -155,7 +153,7 @@ impl Which {
         let is_it = |listing: &Listing| [listing.product_code.as_str(), listing.product_id.as_str()].contains(&product);
         listings.into_iter().find(is_it).with_context(|| {
             format!(
-                "the stack has no listing of {product:?}, only of: {}. `stallkeeper listing push` loads one",
+                "the stack has no listing of {product:?}. It has: {}. `stallkeeper listing push` loads one",
                 known.join(", ")
             )
         })
@@ -164,7 +162,7 @@ impl Which {
 
 impl Compared {
     async fn plan(&self) -> anyhow::Result<Plan> {
-        Progress::begin().wait("reading AWS Marketplace's catalog", self.compare()).await
+        Progress::begin().wait("Reading AWS Marketplace's catalog", self.compare()).await
     }
 
     async fn compare(&self) -> anyhow::Result<Plan> {
@@ -172,9 +170,9 @@ impl Compared {
         let product = self.catalog.product(id).await.map_err(|error| cannot_read(&error))?;
         let product = product.with_context(|| {
             format!(
-                "AWS Marketplace shows no product {id} to this account. Are these the credentials of the account that \
-                 sells it, and is `product_id` right? A new product is made in the AWS Marketplace Management Portal; its \
-                 id and code go into the listing's file"
+                "AWS Marketplace shows no product {id} to this account. Check that the credentials belong to the account that \
+                 sells it, and check `product_id`. To create a product, use the AWS Marketplace Management Portal, and \
+                 enter its id and code in the listing's file"
             )
         })?;
         let offers = self.catalog.offers(id).await.map_err(|error| cannot_read(&error))?;
@@ -189,7 +187,9 @@ impl Compared {
                 (Err(error), 0) => return Err(error),
                 (Err(error), done) => {
                     let all = plan.change_sets.len();
-                    return Err(error.context(format!("{done} of {all} change sets are done, and stay; of the next")));
+                    return Err(error.context(format!(
+                        "{done} of {all} change sets have succeeded and are kept; the next one failed"
+                    )));
                 }
             };
             if !json {
@@ -207,7 +207,7 @@ impl Compared {
             Err(NotStarted::Held(message)) => bail!(self.held(change_set, &message).await),
             Err(NotStarted::Refused { code, message }) => bail!(refused(&code, &message)),
             Err(NotStarted::Later(error)) => bail!(
-                "AWS Marketplace did not take the change set {}: {}. Look by `stallkeeper listing plan`, and apply again",
+                "AWS Marketplace did not accept the change set {}: {}. Check with `stallkeeper listing plan`, and apply again",
                 change_set.name,
                 chain(&error)
             ),
@@ -216,33 +216,42 @@ impl Compared {
         match (ended.status, &ended.failure) {
             (Status::Succeeded, _) => Ok(ended),
             (_, Some(failure)) => bail!(failed(&ended, failure)),
-            (status, None) => bail!("the change set {id} is {}: somebody stopped it", status.as_str()),
+            (status, None) => bail!("the change set {id} is {}: it was cancelled", status.as_str()),
         }
     }
 
     /// Follows a change set to its end. Repeats a request that gets no answer.
     async fn follow(&self, id: &str) -> anyhow::Result<ChangeSetAtAws> {
-        let (began, mut pause, mut progress) = (Instant::now(), FIRST_LOOK, Progress::begin());
+        let (began, mut pause, mut progress) = (Instant::now(), POLL_PAUSE_MIN, Progress::begin());
         loop {
-            let seen = self.catalog.change_set(id).await;
+            let current = self.catalog.change_set(id).await;
             let waited = began.elapsed();
-            match &seen {
-                Ok(seen) if !matches!(seen.status, Status::Preparing | Status::Applying) => return Ok(seen.clone()),
-                Ok(seen) => progress.say(&format!("{id} is {}, since {} s", seen.status.as_str(), waited.as_secs())),
+            match &current {
+                Ok(current) if !matches!(current.status, Status::Preparing | Status::Applying) => {
+                    return Ok(current.clone());
+                }
+                Ok(current) => progress.say(&format!(
+                    "The change set {id} is {} since {} s",
+                    current.status.as_str(),
+                    waited.as_secs()
+                )),
                 Err(MarketplaceError::Refused { code }) => {
-                    bail!("{id} was started, and cannot be followed: {code}. The credentials must allow {CHANGING}")
+                    bail!(
+                        "the change set {id} was started, but its status cannot be read: {code}. The credentials must allow {CHANGING}"
+                    )
                 }
                 Err(MarketplaceError::Throttled | MarketplaceError::Unavailable(_)) => {
-                    progress.say(&format!("{id}: AWS does not answer, since {} s", waited.as_secs()));
+                    progress.say(&format!("The change set {id}: AWS does not answer since {} s", waited.as_secs()));
                 }
             }
             ensure!(
                 waited < CHANGE_SET_TIMEOUT,
-                "{id} has not ended after {} minutes. AWS goes on with it; `stallkeeper listing plan` shows what is left",
+                "the change set {id} has not ended after {} minutes. AWS continues with it; `stallkeeper listing plan` shows \
+                 the remaining differences",
                 CHANGE_SET_TIMEOUT.as_secs() / 60
             );
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LATER_LOOKS);
+            pause = (pause * 2).min(POLL_PAUSE_MAX);
         }
     }
 
@@ -256,19 +265,19 @@ impl Compared {
             holders.extend(self.catalog.at_work(entity).await.unwrap_or_default());
         }
         let Some(holder) = holders.first() else {
-            return format!("another change set is at work on it: {message}. Apply again once it has ended");
+            return format!("another change set is in progress: {message}. Apply again once it has ended");
         };
         let ChangeSetAtAws { id, name, status, started, .. } = holder;
         let since = started.map(|at| format!(", since {at:.0}")).unwrap_or_default();
         let stop = match status {
             Status::Preparing => format!(
-                ", or stop it: aws marketplace-catalog cancel-change-set --region us-east-1 --catalog AWSMarketplace \
+                ", or cancel it: aws marketplace-catalog cancel-change-set --region us-east-1 --catalog AWSMarketplace \
                  --change-set-id {id}"
             ),
             _ => String::new(),
         };
         format!(
-            "the change set {id} ({}) is {}{since} and holds this one back. Wait until it has ended and apply again{stop}",
+            "the change set {id} ({}) is {}{since} and blocks this one. Wait until it has ended and apply again{stop}",
             plain(name),
             status.as_str(),
         )
@@ -281,7 +290,7 @@ fn cannot_read(error: &MarketplaceError) -> anyhow::Error {
             anyhow::anyhow!("AWS Marketplace's catalog refuses to answer: {code}. The credentials must allow {READING}")
         }
         error @ (MarketplaceError::Throttled | MarketplaceError::Unavailable(_)) => {
-            anyhow::anyhow!("AWS Marketplace's catalog was not read: {}. Try it again", chain(error))
+            anyhow::anyhow!("AWS Marketplace's catalog could not be read: {}. Try again", chain(error))
         }
     }
 }
@@ -290,41 +299,44 @@ fn refused(code: &str, message: &str) -> String {
     let advice = match code {
         "AccessDeniedException" => format!("The credentials must allow {CHANGING}"),
         "ServiceQuotaExceededException" => {
-            "Too many change sets are at work: apply again once some have ended".to_owned()
+            "Too many change sets are in progress: apply again once some have ended".to_owned()
         }
-        "ResourceNotFoundException" => "Something of it is gone since it was planned: apply again".to_owned(),
-        _ => "Mend what it names in the listing's file, and apply again".to_owned(),
+        "ResourceNotFoundException" => {
+            "A part of the product was removed after the plan was made: apply again".to_owned()
+        }
+        _ => "Fix the named part in the listing's file, and apply again".to_owned(),
     };
-    format!("AWS Marketplace does not take it: {code}: {}. {advice}", plain(message.trim_end_matches('.')))
+    format!("AWS Marketplace refuses the change set: {code}: {}. {advice}", plain(message.trim_end_matches('.')))
 }
 
 fn failed(ended: &ChangeSetAtAws, failure: &Failure) -> String {
-    let mut said =
-        format!("the change set {} ({}) has failed, and nothing of it is done", ended.id, plain(&ended.name));
+    let mut text =
+        format!("the change set {} ({}) has failed, and none of its changes is made", ended.id, plain(&ended.name));
     if let Some(description) = &failure.description {
-        said.push_str(&format!(": {}", plain(description)));
+        text.push_str(&format!(": {}", plain(description)));
     }
     for error in &failure.errors {
-        said.push_str(&format!("\n  {}: {}: {}", error.change_type, error.code, plain(&error.message)));
+        text.push_str(&format!("\n  {}: {}: {}", error.change_type, error.code, plain(&error.message)));
     }
-    said.push_str(if failure.is_fault_of_aws {
-        "\nThe fault is AWS's: apply again; if it stays, tell AWS Marketplace's seller operations the change set's id"
+    text.push_str(if failure.is_fault_of_aws {
+        "\nThe fault is in AWS: apply again. If it persists, contact AWS Marketplace seller operations with the change \
+         set's id"
     } else {
-        "\nMend what it names, in the listing's file or in the AWS Marketplace Management Portal, and apply again"
+        "\nFix the named parts in the listing's file or in the AWS Marketplace Management Portal, and apply again"
     });
-    said
+    text
 }
 
 /// Shows the differences and the hints.
 fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
     let Listing { name, product_id, .. } = listing;
     if plan.change_sets.is_empty() {
-        let what = if plan.hints.is_empty() { "nothing to change" } else { "nothing that can be changed" };
-        say(format_args!("{product_id} {name}: {what}"))?;
+        let what = if plan.hints.is_empty() { "There is nothing to change" } else { "Nothing can be changed" };
+        say(format_args!("{what} for {product_id} ({name})."))?;
     }
     for (number, change_set) in plan.change_sets.iter().enumerate() {
-        let then = if number == 0 { "" } else { ", once that is done" };
-        let mut table = Table::of(&["CHANGE", "WHAT", "AT AWS", "DESCRIBED"]);
+        let then = if number == 0 { "" } else { ", after the one above" };
+        let mut table = Table::of(&["CHANGE", "ATTRIBUTE", "IN AWS", "DESCRIBED"]);
         for change in &change_set.changes {
             for difference in &change.differences {
                 let [current, described] = beside([&difference.current, &difference.described]);
@@ -335,7 +347,7 @@ fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
         say(format_args!("# {}{then}\n\n{table}\n", change_set.name))?;
     }
     for hint in &plan.hints {
-        say(format_args!("note: {}", plain(hint)))?;
+        say(format_args!("Note: {}", plain(hint)))?;
     }
     Ok(())
 }
@@ -359,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_of_long_texts_is_seen() {
+    fn differences_of_long_texts_are_visible() {
         let long = "0123456789".repeat(10);
         let with = |place: usize, text: &str| format!("{}{text}{}", &long[..place], &long[place..]);
         let cases = [

@@ -25,10 +25,10 @@ pub(crate) struct Arguments {
 struct Line {
     check: &'static str,
     result: Verdict,
-    says: String,
+    message: String,
     /// The advice on how to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mend: Option<String>,
+    remediation: Option<String>,
     /// The permission that the check needs.
     #[serde(skip)]
     needs: Option<&'static str>,
@@ -39,20 +39,20 @@ struct Line {
 enum Verdict {
     Ok,
     NotOk,
-    CouldNotLook,
+    CouldNotCheck,
 }
 
 impl Line {
-    fn ok(check: &'static str, says: impl Into<String>) -> Self {
-        Self { check, result: Verdict::Ok, says: says.into(), mend: None, needs: None }
+    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self { check, result: Verdict::Ok, message: message.into(), remediation: None, needs: None }
     }
 
-    fn not_ok(check: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { result: Verdict::NotOk, mend: Some(mend.into()), ..Self::ok(check, says) }
+    fn not_ok(check: &'static str, message: impl Into<String>, remediation: impl Into<String>) -> Self {
+        Self { result: Verdict::NotOk, remediation: Some(remediation.into()), ..Self::ok(check, message) }
     }
 
-    fn could_not_look(check: &'static str, why: impl Into<String>) -> Self {
-        Self { result: Verdict::CouldNotLook, ..Self::ok(check, why) }
+    fn could_not_check(check: &'static str, reason: impl Into<String>) -> Self {
+        Self { result: Verdict::CouldNotCheck, ..Self::ok(check, reason) }
     }
 
     fn needing(self, permission: &'static str) -> Self {
@@ -61,11 +61,11 @@ impl Line {
 }
 
 impl Verdict {
-    fn words(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::NotOk => "not ok",
-            Self::CouldNotLook => "could not look",
+            Self::CouldNotCheck => "could not check",
         }
     }
 }
@@ -77,19 +77,19 @@ pub(crate) async fn run(Arguments { stack, json }: &Arguments) -> anyhow::Result
     if *json {
         say_json(&lines)?;
     } else {
-        let mut table = Table::of(&["RESULT", "OF", "WHAT IS THERE"]);
-        for Line { check, result, says, .. } in &lines {
-            table.row([result.words().to_owned(), (*check).to_owned(), says.clone()]);
+        let mut table = Table::of(&["RESULT", "CHECK", "MESSAGE"]);
+        for Line { check, result, message, .. } in &lines {
+            table.row([result.text().to_owned(), (*check).to_owned(), message.clone()]);
         }
         say(table)?;
-        for Line { check, mend, .. } in &lines {
-            if let Some(mend) = mend {
-                say(format!("\nto mend {check}: {mend}"))?;
+        for Line { check, remediation, .. } in &lines {
+            if let Some(remediation) = remediation {
+                say(format!("\nTo fix {check}: {remediation}"))?;
             }
         }
     }
-    let wrong = lines.iter().filter(|line| line.result == Verdict::NotOk).count();
-    let are = if wrong == 1 { "is" } else { "are" };
-    ensure!(wrong == 0, "{wrong} of {} {are} not ok", lines.len());
+    let failed = lines.iter().filter(|line| line.result == Verdict::NotOk).count();
+    let have = if failed == 1 { "has" } else { "have" };
+    ensure!(failed == 0, "{failed} of {} checks {have} failed", lines.len());
     Ok(())
 }

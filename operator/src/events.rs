@@ -20,7 +20,7 @@ pub(crate) enum Command {
         /// Publish only the license's events after this sequence number.
         #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with = "from")]
         after: u64,
-        /// The last moment of the period.
+        /// Set the end of the period.
         #[arg(long, value_name = "TIME", requires = "from")]
         to: Option<Timestamp>,
         #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) enum Command {
 pub(crate) struct Which {
     /// The license.
     license: Option<String>,
-    /// The first moment of the period, such as 2026-11-10T09:00:00Z.
+    /// Set the start of the period, such as 2026-11-10T09:00:00Z.
     #[arg(long, value_name = "TIME", requires = "to")]
     from: Option<Timestamp>,
 }
@@ -65,10 +65,10 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     if json {
         return say_json(&replayed);
     }
-    say(format!("{} events are on the topic once more", replayed.published))?;
+    say(format!("Published {} events again.", replayed.published))?;
     if replayed.rejected > 0 {
         say(format!(
-            "{} are not: the topic never takes them. The log of the function that answers the API names them",
+            "{} events were not published: the topic rejects them. The log of the API's function lists them.",
             replayed.rejected
         ))?;
     }
@@ -81,8 +81,8 @@ async fn replay(api: &Api, path: &str, mut body: Value) -> anyhow::Result<Replay
     let mut replayed = Replayed::default();
     loop {
         let answer = api.post(path, &body).await.with_context(|| match replayed.published {
-            0 => "nothing was published".to_owned(),
-            published => format!("{published} events are published, and it stops there: do it all again"),
+            0 => "no event was published".to_owned(),
+            published => format!("the replay stopped after {published} events: repeat the command"),
         })?;
         let number = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();
         replayed.published += number("published");
@@ -91,6 +91,6 @@ async fn replay(api: &Api, path: &str, mut body: Value) -> anyhow::Result<Replay
             (Some(next), Some(body)) => body.insert("cursor".to_owned(), next.into()),
             _ => return Ok(replayed),
         };
-        progress.say(&format!("{} events so far", replayed.published));
+        progress.say(&format!("Published {} events so far", replayed.published));
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::error::{ConnectorError, ErrorMetadata};
 use domain::errors::chain;
 
 /// The advice on how to get credentials.
-pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile in AWS_PROFILE; for the sandbox set the \
+pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or set AWS_PROFILE to a profile; for the sandbox set the \
                                   variables that docs/SANDBOX.md names (AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any)";
 
 /// The reason why an AWS call failed.
@@ -16,8 +16,8 @@ pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile i
 pub(crate) enum Failure {
     /// There are no credentials to sign with.
     NoCredentials(String),
-    /// Nothing answers at the endpoint.
-    Silent(String),
+    /// The endpoint does not answer.
+    NoAnswer(String),
     /// AWS answers with an error code and a message.
     Refused { code: String, message: String },
     /// Anything else.
@@ -34,14 +34,14 @@ impl Failure {
         if causes().any(|cause| cause.is::<CredentialsError>()) {
             return Self::NoCredentials(root);
         }
-        let is_silent = |error: &ConnectorError| error.is_io() || error.is_timeout();
-        if causes().filter_map(|cause| cause.downcast_ref()).any(is_silent) {
-            return Self::Silent(root);
+        let is_unanswered = |error: &ConnectorError| error.is_io() || error.is_timeout();
+        if causes().filter_map(|cause| cause.downcast_ref()).any(is_unanswered) {
+            return Self::NoAnswer(root);
         }
         match causes().find_map(|cause| cause.downcast_ref::<ErrorMetadata>()) {
-            Some(said) => Self::Refused {
-                code: said.code().unwrap_or("an error without a code").to_owned(),
-                message: said.message().unwrap_or("AWS does not say why").to_owned(),
+            Some(refusal) => Self::Refused {
+                code: refusal.code().unwrap_or("an error without a code").to_owned(),
+                message: refusal.message().unwrap_or("AWS gives no reason").to_owned(),
             },
             None => Self::Other(chain(error)),
         }
@@ -52,7 +52,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCredentials(cause) => write!(f, "there are no credentials ({cause})"),
-            Self::Silent(cause) => write!(f, "it does not answer ({cause})"),
+            Self::NoAnswer(cause) => write!(f, "it does not answer ({cause})"),
             Self::Refused { code, message } => write!(f, "{code}: {}", message.trim_end_matches('.')),
             Self::Other(chain) => f.write_str(chain),
         }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_sdk_says_of_itself_is_left_out() {
+    fn details_of_the_sdk_are_left_out() {
         let providers = "no credentials found in chain. Attempted:\n  Environment: the environment variable is not set";
         let none = ConnectorError::other(CredentialsError::not_loaded(providers).into(), None);
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
@@ -75,8 +75,8 @@ mod tests {
             (Box::new(denied), "AccessDenied: You may not"),
             (Box::new(fmt::Error), "an error occurred when formatting an argument"),
         ];
-        for (error, said) in cases {
-            assert_eq!(Failure::of(error.as_ref()).to_string(), said);
+        for (error, expected) in cases {
+            assert_eq!(Failure::of(error.as_ref()).to_string(), expected);
         }
     }
 }

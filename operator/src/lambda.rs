@@ -43,7 +43,7 @@ impl Lambda {
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.headers.contains_key("x-amz-function-error") {
             let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
-            bail!("the function {function} failed: {} {}. Its log says why", of("errorType"), of("errorMessage"));
+            bail!("the function {function} failed: {} {}. See its log", of("errorType"), of("errorMessage"));
         }
         Ok(Invoked::Answered(document))
     }
@@ -63,7 +63,7 @@ impl Lambda {
         match answer.status {
             status if status.is_success() || status == StatusCode::TOO_MANY_REQUESTS => Ok(answer),
             StatusCode::FORBIDDEN => {
-                bail!("Lambda does not let these credentials run {function}: they need lambda:InvokeFunction on it")
+                bail!("Lambda denies these credentials to invoke {function}: they need lambda:InvokeFunction on it")
             }
             status => {
                 let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();

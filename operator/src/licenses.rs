@@ -69,7 +69,7 @@ enum Command {
     Import {
         /// The file: UTF-8, with a header row.
         file: PathBuf,
-        /// Only print what would be imported.
+        /// Print what would be imported, and import nothing.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -84,7 +84,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { command, account, state, stack, api_url, json } = arguments;
     match command {
         None => {
-            let stack = stack.context("--stage is missing: staging or production")?;
+            let stack = stack.context("--stage is missing: set it to staging or production")?;
             list(account.as_deref(), state, &ApiArguments::of(stack, api_url), json).await
         }
         Some(Command::Show { license, api, json }) => show(&license, &api, json).await,
@@ -102,7 +102,7 @@ async fn list(account: Option<&str>, state: Option<State>, api: &ApiArguments, j
         return say_json(&licenses);
     }
     if licenses.is_empty() {
-        return say("there is no such license");
+        return say("There is no such license.");
     }
     let mut table = Table::of(&["LICENSE", "STATE", "TENANT", "ACCOUNT", "PRODUCT", "AGREEMENT"]);
     for license in &licenses {
@@ -126,14 +126,14 @@ async fn show(license: &str, api: &ApiArguments, json: bool) -> anyhow::Result<(
         ("agreement", "/agreement"),
         ("state", "/state"),
         ("usage until", "/usage_until"),
-        ("why it ended", "/end_reason"),
+        ("end reason", "/end_reason"),
         ("grants access", "/grants_access"),
         ("tenant", "/tenant"),
         ("registered", "/registered_at"),
         ("free trial", "/free_trial"),
         ("advisory since", "/advisory/since"),
-        ("took over from", "/predecessor"),
-        ("taken over by", "/successor"),
+        ("predecessor", "/predecessor"),
+        ("successor", "/successor"),
         ("newest event", "/sequence"),
         ("entitlements read", "/entitlements_read_at"),
     ] {

@@ -9,7 +9,7 @@ use domain::ids::ProductCode;
 use domain::listing::{Listing, ListingError, Stage};
 use serde::Serialize;
 
-use crate::print::{say, say_json};
+use crate::print::{Table, say, say_json};
 use crate::stack::{StackArguments, TableArguments};
 use crate::{catalog, sheet};
 
@@ -67,7 +67,7 @@ pub(crate) enum Command {
 /// Described listings.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
-    /// A file of a listing (TOML; listings/README.md describes its content).
+    /// The files of listings (TOML; listings/README.md describes the format).
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -76,8 +76,8 @@ pub(crate) struct Files {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Checked {
-    Fine { file: PathBuf, product_code: ProductCode, name: String, stage: Stage },
-    Wrong { file: PathBuf, line: Option<usize>, problem: String },
+    Valid { file: PathBuf, product_code: ProductCode, name: String, stage: Stage },
+    Invalid { file: PathBuf, line: Option<usize>, problem: String },
 }
 
 /// The result of loading a listing.
@@ -85,7 +85,7 @@ enum Checked {
 struct Pushed {
     product_code: ProductCode,
     name: String,
-    became: &'static str,
+    status: &'static str,
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
@@ -115,22 +115,22 @@ impl Files {
 
     /// Reads all files. Fails with the error of each one that is no listing.
     fn read(&self) -> anyhow::Result<Vec<Listing>> {
-        self.all_fine(self.parsed()?)
+        self.all_valid(self.parsed()?)
     }
 
-    fn all_fine(&self, parsed: Vec<Result<Listing, ListingError>>) -> anyhow::Result<Vec<Listing>> {
-        let (mut listings, mut wrong) = (Vec::new(), Vec::new());
+    fn all_valid(&self, parsed: Vec<Result<Listing, ListingError>>) -> anyhow::Result<Vec<Listing>> {
+        let (mut listings, mut errors) = (Vec::new(), Vec::new());
         for (file, parsed) in self.files.iter().zip(parsed) {
             match parsed {
                 Ok(listing) => listings.push(listing),
-                Err(error) => wrong.push(format!("{}: {error}", file.display())),
+                Err(error) => errors.push(format!("{}: {error}", file.display())),
             }
         }
-        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-        let mut seen = BTreeMap::new();
+        ensure!(errors.is_empty(), "{}", errors.join("\n"));
+        let mut files = BTreeMap::new();
         for (listing, file) in listings.iter().zip(&self.files) {
-            if let Some(other) = seen.insert(&listing.product_code, file) {
-                bail!("{} and {} are of one product, {}", other.display(), file.display(), listing.product_code);
+            if let Some(other) = files.insert(&listing.product_code, file) {
+                bail!("{} and {} describe the same product, {}", other.display(), file.display(), listing.product_code);
             }
         }
         Ok(listings)
@@ -143,15 +143,15 @@ fn check(files: &Files, json: bool) -> anyhow::Result<()> {
     if json {
         let checked = files.files.iter().cloned().zip(&parsed).map(|(file, parsed)| match parsed {
             Ok(Listing { product_code, name, stage, .. }) => {
-                Checked::Fine { file, product_code: product_code.clone(), name: name.clone(), stage: *stage }
+                Checked::Valid { file, product_code: product_code.clone(), name: name.clone(), stage: *stage }
             }
-            Err(ListingError { line, problem }) => Checked::Wrong { file, line: *line, problem: problem.clone() },
+            Err(ListingError { line, problem }) => Checked::Invalid { file, line: *line, problem: problem.clone() },
         });
         say_json(&checked.collect::<Vec<_>>())?;
     }
-    let listings = files.all_fine(parsed)?;
+    let listings = files.all_valid(parsed)?;
     for Listing { product_code, name, stage, .. } in listings.iter().filter(|_| !json) {
-        say(format_args!("{product_code} {name}: fine, for {stage}"))?;
+        say(format_args!("{name} ({product_code}) is valid, for {stage}."))?;
     }
     Ok(())
 }
@@ -159,7 +159,7 @@ fn check(files: &Files, json: bool) -> anyhow::Result<()> {
 /// Checks that all listings are of a stage.
 fn of_stage(listings: &[Listing], wanted: Stage) -> anyhow::Result<()> {
     for Listing { name, stage, .. } in listings {
-        ensure!(*stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was done");
+        ensure!(*stage == wanted, "{name} is described for {stage}, not for {wanted}; nothing was changed");
     }
     Ok(())
 }
@@ -174,23 +174,24 @@ async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyho
     }
     let mut pushed = Vec::new();
     for listing in listings {
-        let became = match known.get(&listing.product_code) {
+        let status = match known.get(&listing.product_code) {
             Some(known) if known == listing => "unchanged",
             Some(_) => "changed",
             None => "added",
         };
-        if became != "unchanged" {
+        if status != "unchanged" {
             store.put_listing(listing).await?;
         }
-        pushed.push(Pushed { product_code: listing.product_code.clone(), name: listing.name.clone(), became });
+        pushed.push(Pushed { product_code: listing.product_code.clone(), name: listing.name.clone(), status });
     }
     if json {
         return say_json(&pushed);
     }
-    for Pushed { product_code, name, became } in &pushed {
-        say(format_args!("{became:<9}  {product_code}  {name}"))?;
+    let mut table = Table::of(&["STATUS", "PRODUCT CODE", "NAME"]);
+    for Pushed { product_code, name, status } in &pushed {
+        table.row([(*status).to_owned(), product_code.to_string(), name.clone()]);
     }
-    Ok(())
+    say(table)
 }
 
 async fn show(stack: &TableArguments, json: bool) -> anyhow::Result<()> {
@@ -199,10 +200,11 @@ async fn show(stack: &TableArguments, json: bool) -> anyhow::Result<()> {
         return say_json(&listings);
     }
     if listings.is_empty() {
-        return say("the stack has no listing; load one by `stallkeeper listing push`");
+        return say("The stack has no listing. Load one with `stallkeeper listing push`.");
     }
+    let mut table = Table::of(&["PRODUCT CODE", "PRODUCT ID", "NAME"]);
     for Listing { product_code, product_id, name, .. } in &listings {
-        say(format_args!("{product_code}  {product_id}  {name}"))?;
+        table.row([product_code.to_string(), product_id.to_string(), name.clone()]);
     }
-    Ok(())
+    say(table)
 }

@@ -37,7 +37,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Manage listings: the described ones, and those that a stack has.
+    /// Manage described listings, and the listings of a stack.
     #[command(subcommand)]
     Listing(listing::Command),
     Readiness(readiness::Arguments),
@@ -53,7 +53,7 @@ enum Command {
     /// Show and redrive dead letters.
     #[command(subcommand)]
     Dlq(dlq::Command),
-    /// Check everything that you need to run a stack, and print how to fix what is missing.
+    /// Check everything that you need to operate a stack, and print how to fix problems.
     Doctor(doctor::Arguments),
     /// Print the completion script of a shell: `source <(stallkeeper completions bash)`.
     Completions {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     /// Splits a command into words as a shell does, without a comment after it.
-    fn words(command: &str) -> Vec<String> {
+    fn arguments(command: &str) -> Vec<String> {
         let mut words = Vec::new();
         for (number, part) in command.split('"').enumerate() {
             match number % 2 {
@@ -120,38 +120,38 @@ mod tests {
     }
 
     #[test]
-    fn the_commands_of_the_operations_page_are_commands() {
-        let mut seen = 0;
+    fn the_commands_of_the_operations_page_are_valid() {
+        let mut checked = 0;
         let all = commands(include_str!("../../docs/OPERATIONS.md"), "keep ");
         // Placeholders are left out: a shell's substitutions, and the ellipsis.
         for command in all.filter(|command| !command.contains(['(', '…'])) {
-            let typed = words(&format!("stallkeeper {command} --stage production"));
+            let typed = arguments(&format!("stallkeeper {command} --stage production"));
             let parsed = Arguments::try_parse_from(typed);
             assert!(parsed.is_ok(), "keep {command}: {}", parsed.unwrap_err());
-            seen += 1;
+            checked += 1;
         }
-        assert!(seen >= 20, "{seen}");
+        assert!(checked >= 20, "{checked}");
     }
 
     #[test]
-    fn the_commands_of_the_other_pages_are_commands() {
+    fn the_commands_of_the_other_pages_are_valid() {
         for (page, text, at_least) in [
             ("docs/LISTING.md", include_str!("../../docs/LISTING.md"), 22),
             ("README.md", include_str!("../../README.md"), 8),
             ("listings/README.md", include_str!("../../listings/README.md"), 3),
         ] {
-            let mut seen = 0;
+            let mut checked = 0;
             for command in commands(text, "stallkeeper ") {
-                let typed = words(&format!("stallkeeper {command}"));
+                let typed = arguments(&format!("stallkeeper {command}"));
                 match Arguments::try_parse_from(typed) {
                     Ok(_) => {}
                     // The text names a command without its arguments.
                     Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && !command.contains(" --") => {}
                     Err(error) => panic!("{page}: stallkeeper {command}: {error}"),
                 }
-                seen += 1;
+                checked += 1;
             }
-            assert!(seen >= at_least, "{page}: {seen}");
+            assert!(checked >= at_least, "{page}: {checked}");
         }
     }
 }

@@ -15,7 +15,7 @@ use terminal::{note, note_line};
 const TICK: Duration = Duration::from_secs(1);
 
 /// The time from one line of progress in a log to the next.
-const NOW_AND_THEN: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Prints a line on stdout.
 pub(crate) fn say(text: impl fmt::Display) -> anyhow::Result<()> {
@@ -79,11 +79,11 @@ pub(crate) fn counted(number: usize, of: &str) -> String {
 
 /// Returns the time since a moment, in words.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
-    long(now.duration_since(then))
+    duration_text(now.duration_since(then))
 }
 
 /// Returns a duration in words.
-fn long(passed: SignedDuration) -> String {
+fn duration_text(passed: SignedDuration) -> String {
     let passed = passed.max(SignedDuration::ZERO);
     match (passed.as_secs(), passed.as_mins(), passed.as_hours()) {
         (seconds, 0, _) => format!("{seconds} s"),
@@ -95,31 +95,31 @@ fn long(passed: SignedDuration) -> String {
 
 /// The progress of a slow operation on stderr: a line that changes on a terminal, or a line from time to time in a log.
 pub(crate) struct Progress {
-    looked_at: bool,
-    said: Option<Instant>,
-    began: Instant,
+    is_terminal: bool,
+    shown: Option<Instant>,
+    start: Instant,
 }
 
 impl Progress {
     pub(crate) fn begin() -> Self {
-        Self { looked_at: std::io::stderr().is_terminal(), said: None, began: Instant::now() }
+        Self { is_terminal: std::io::stderr().is_terminal(), shown: None, start: Instant::now() }
     }
 
     /// Shows the progress.
     pub(crate) fn say(&mut self, text: &str) {
-        if self.looked_at {
+        if self.is_terminal {
             note(format_args!("\r\x1b[K{text}"));
-        } else if self.said.unwrap_or(self.began).elapsed() < NOW_AND_THEN {
+        } else if self.shown.unwrap_or(self.start).elapsed() < LOG_INTERVAL {
             return;
         } else {
             note_line(text);
         }
-        self.said = Some(Instant::now());
+        self.shown = Some(Instant::now());
     }
 
     /// Prints a line that stays.
     pub(crate) fn note(&self, text: &str) {
-        let cleared = if self.looked_at { "\r\x1b[K" } else { "" };
+        let cleared = if self.is_terminal { "\r\x1b[K" } else { "" };
         note_line(format_args!("{cleared}{text}"));
     }
 
@@ -137,13 +137,13 @@ impl Progress {
     /// Shows an operation, and its duration since `began`.
     pub(crate) fn say_since(&mut self, what: &str, began: Instant) {
         let lasted = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
-        self.say(&format!("{what}, since {}", long(lasted)));
+        self.say(&format!("{what} (for {})", duration_text(lasted)));
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.looked_at && self.said.is_some() {
+        if self.is_terminal && self.shown.is_some() {
             note("\r\x1b[K");
         }
     }
@@ -151,13 +151,13 @@ impl Drop for Progress {
 
 /// Asks the user at the terminal for confirmation. Fails unless the answer is yes.
 pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
-    ensure!(std::io::stdin().is_terminal(), "{question} Nobody can be asked here: say --yes");
+    ensure!(std::io::stdin().is_terminal(), "{question} There is no terminal for the confirmation prompt: add --yes");
     note(format_args!("{question} [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => bail!("it was not done"),
+        _ => bail!("it was not confirmed, so nothing was changed"),
     }
 }
 
@@ -166,23 +166,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_stands_in_them_and_nothing_acts_on_the_terminal() {
+    fn columns_fit_their_content_and_control_characters_are_replaced() {
         let mut table = Table::of(&["A", "LONG"]);
         table.row(["äöü".to_owned(), "\x1b[2J".to_owned()]);
         assert_eq!(table.to_string(), "A    LONG\näöü   [2J");
     }
 
     #[test]
-    fn one_is_not_several() {
+    fn a_count_of_one_is_singular() {
         assert_eq!([0, 1, 2].map(|number| counted(number, "listing")), ["0 listings", "1 listing", "2 listings"]);
     }
 
     #[test]
-    fn ages_are_told_in_what_they_are_counted_in() {
+    fn ages_are_formatted_in_two_units_at_most() {
         let then: Timestamp = "2026-11-10T09:00:00Z".parse().unwrap();
         let cases = [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_660, "1 h 1 min")];
-        for (seconds, said) in cases.into_iter().chain([(47 * 3600, "47 h 0 min"), (49 * 3600, "2 d 1 h")]) {
-            assert_eq!(ago(then, then + SignedDuration::from_secs(seconds)), said);
+        for (seconds, expected) in cases.into_iter().chain([(47 * 3600, "47 h 0 min"), (49 * 3600, "2 d 1 h")]) {
+            assert_eq!(ago(then, then + SignedDuration::from_secs(seconds)), expected);
         }
     }
 }

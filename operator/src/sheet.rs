@@ -44,7 +44,7 @@ pub(crate) async fn write(listings: &[Listing], stack: &StackArguments, json: bo
             say(format_args!("Prices of the public offer, in USD:\n{}\n", prices(known)))?;
         } else {
             note_line(format_args!(
-                "{}: what buyers read and pay is not described: add [catalog] to its file (listings/README.md)",
+                "The descriptions and prices of {} are not described. Add [catalog] to its file (listings/README.md).",
                 sheet.name
             ));
         }
@@ -53,26 +53,26 @@ pub(crate) async fn write(listings: &[Listing], stack: &StackArguments, json: bo
 }
 
 fn sheet<'a>(listing: &'a Listing, fulfillment_url: &str) -> Sheet<'a> {
-    let one = |name, value: &str| Field { name, values: vec![value.to_owned()] };
+    let single = |name, value: &str| Field { name, values: vec![value.to_owned()] };
     let several = |name, values: &[String]| Field { name, values: values.to_vec() };
     let mut fields = vec![
-        one("Product title", &listing.name),
-        one("Pricing model", pricing_model(listing.pricing)),
-        one("Fulfillment URL", fulfillment_url),
+        single("Product title", &listing.name),
+        single("Pricing model", pricing_model(listing.pricing)),
+        single("Fulfillment URL", fulfillment_url),
     ];
     if let Some(catalog) = &listing.catalog {
         let eula = catalog.eula.as_ref().map_or("AWS Marketplace's standard contract", |eula| eula.as_str());
         let accounts: Vec<String> = catalog.allowed_accounts.iter().map(ToString::to_string).collect();
         fields.extend([
-            one("Short description", &catalog.short_description),
-            one("Long description", &catalog.long_description),
+            single("Short description", &catalog.short_description),
+            single("Long description", &catalog.long_description),
             several("Highlights", &catalog.highlights),
             several("Search keywords", &catalog.search_keywords),
             several("Categories", &catalog.categories),
-            one("Logo", catalog.logo.as_str()),
-            one("Support information", &catalog.support),
-            one("License agreement", eula),
-            one("Refund policy", &catalog.refund_policy),
+            single("Logo", catalog.logo.as_str()),
+            single("Support information", &catalog.support),
+            single("License agreement", eula),
+            single("Refund policy", &catalog.refund_policy),
             several("Allowed AWS accounts, while it is limited", &accounts),
         ]);
     }

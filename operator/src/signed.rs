@@ -153,7 +153,7 @@ mod tests {
         let url = format!("http://127.0.0.1:{port}/");
         let time_limit = Duration::from_secs(10);
         let call = Call { service: "lambda", method: Method::POST, url: &url, headers: &[], body: "{}", time_limit };
-        let looked = async {
+        let kept_alive = async {
             let (mut connection, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 1024]).await.unwrap();
             // Until the sent data is acknowledged there is another timer.
@@ -163,7 +163,7 @@ mod tests {
         };
         tokio::select! {
             _ = signed.call(&call) => panic!("it was not kept alive"),
-            () = looked => {}
+            () = kept_alive => {}
         }
     }
 }

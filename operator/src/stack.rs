@@ -17,10 +17,10 @@ pub(crate) const REGION: &str = "us-east-1";
 /// The options that select a stack.
 #[derive(Debug, Args)]
 pub(crate) struct StackArguments {
-    /// The stage of the stack.
+    /// Select the stack by its stage.
     #[arg(long)]
     stage: Stage,
-    /// The stack's name in CloudFormation, if it is not `stallkeeper-<stage>`.
+    /// Set the stack's name in CloudFormation if it is not `stallkeeper-<stage>`.
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
     /// Send AWS requests to this URL instead, such as the sandbox's.
@@ -48,11 +48,11 @@ pub(crate) struct Described {
 }
 
 /// A failure without an answer.
-pub(crate) struct Nobody {
+pub(crate) struct NoAnswer {
     /// The reason.
-    pub(crate) says: String,
+    pub(crate) message: String,
     /// The advice on how to fix it.
-    pub(crate) mend: String,
+    pub(crate) remediation: String,
 }
 
 /// Returns `true` if CloudFormation has no stack or resource of that name: "Stack with id … does not exist". `what` is
@@ -62,7 +62,7 @@ fn lacks(failure: &Failure, what: &str) -> bool {
         Failure::Refused { code, message } => {
             code == "ValidationError" && message.starts_with(what) && message.contains("does not exist")
         }
-        Failure::NoCredentials(_) | Failure::Silent(_) | Failure::Other(_) => false,
+        Failure::NoCredentials(_) | Failure::NoAnswer(_) | Failure::Other(_) => false,
     }
 }
 
@@ -102,10 +102,10 @@ impl StackArguments {
         let client = aws_sdk_cloudformation::Client::new(config);
         let described = match client.describe_stacks().stack_name(&name).send().await {
             Ok(described) => described,
-            Err(error) => bail!(self.silence(config, &Failure::of(&error), "the stack", "DescribeStacks")),
+            Err(error) => bail!(self.describe_failure(config, &Failure::of(&error), "the stack", "DescribeStacks")),
         };
         let stack = described.stacks.unwrap_or_default().into_iter().next();
-        let stack = stack.with_context(|| format!("CloudFormation describes no stack {name}"))?;
+        let stack = stack.with_context(|| format!("CloudFormation does not describe the stack {name}"))?;
         let outputs = stack.outputs.unwrap_or_default().into_iter();
         let outputs = outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect();
         let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
@@ -121,53 +121,55 @@ impl StackArguments {
             Ok(described) => described.stack_resource_detail.and_then(|detail| detail.physical_resource_id),
             Err(error) => match Failure::of(&error) {
                 failure if lacks(&failure, "Resource ") => None,
-                failure => bail!(self.silence(config, &failure, part, "DescribeStackResource")),
+                failure => bail!(self.describe_failure(config, &failure, part, "DescribeStackResource")),
             },
         };
         resource.with_context(|| format!("the stack {name} has no {part}"))
     }
 
     /// Describes why CloudFormation does not show something, and what to do.
-    fn silence(&self, config: &SdkConfig, failure: &Failure, of: &str, permission: &str) -> String {
+    fn describe_failure(&self, config: &SdkConfig, failure: &Failure, of: &str, permission: &str) -> String {
         let name = self.name();
         if lacks(failure, "Stack ") {
             return format!(
-                "there is no stack {name} in {REGION} in this account: is it deployed, and are these the right \
-                 credentials? Another name goes into --stack-name"
+                "there is no stack {name} in {REGION} in this account. Check that it is deployed and that the \
+                 credentials belong to its account; --stack-name selects a stack of another name"
             );
         }
-        match self.nobody(config, failure) {
-            Some(Nobody { says, mend }) => format!("{says}: {mend}"),
+        match self.no_answer(config, failure) {
+            Some(NoAnswer { message, remediation }) => format!("{message}: {remediation}"),
             None => format!(
-                "CloudFormation does not tell of {of} ({name} in {REGION}): {failure}. Are these its account's \
-                 credentials, and do they allow cloudformation:{permission}?"
+                "CloudFormation does not describe {of} ({name} in {REGION}): {failure}. Check that the credentials \
+                 belong to its account and allow cloudformation:{permission}"
             ),
         }
     }
 
     /// Describes a failure without an answer: there are no credentials to sign with, or nothing answers. `None` for any
     /// other failure.
-    pub(crate) fn nobody(&self, config: &SdkConfig, failure: &Failure) -> Option<Nobody> {
+    pub(crate) fn no_answer(&self, config: &SdkConfig, failure: &Failure) -> Option<NoAnswer> {
         match failure {
-            Failure::NoCredentials(_) => Some(Nobody { says: failure.to_string(), mend: SIGN_IN.to_owned() }),
-            Failure::Silent(cause) => Some(match config.endpoint_url() {
+            Failure::NoCredentials(_) => {
+                Some(NoAnswer { message: failure.to_string(), remediation: SIGN_IN.to_owned() })
+            }
+            Failure::NoAnswer(cause) => Some(match config.endpoint_url() {
                 Some(url) => {
-                    let by = self.endpoint_is_named_by();
-                    Nobody {
-                        says: format!("{url} ({by}) does not answer ({cause})"),
-                        mend: format!("start the sandbox, if it is to be one, or mend {by}"),
+                    let by = self.endpoint_source();
+                    NoAnswer {
+                        message: format!("{url} ({by}) does not answer ({cause})"),
+                        remediation: format!("start the sandbox if the URL is that of a sandbox, or fix {by}"),
                     }
                 }
-                None => Nobody {
-                    says: format!("AWS in {REGION} does not answer ({cause})"),
-                    mend: "see whether this machine reaches it, by its proxy if it has one".to_owned(),
+                None => NoAnswer {
+                    message: format!("AWS in {REGION} does not answer ({cause})"),
+                    remediation: "check the network and the proxy of this machine".to_owned(),
                 },
             }),
             Failure::Refused { .. } | Failure::Other(_) => None,
         }
     }
 
-    fn endpoint_is_named_by(&self) -> &'static str {
+    fn endpoint_source(&self) -> &'static str {
         match (&self.endpoint_url, std::env::var_os("AWS_ENDPOINT_URL")) {
             (Some(_), _) => "--endpoint-url",
             (None, Some(_)) => "AWS_ENDPOINT_URL",

@@ -12,7 +12,7 @@ use crate::signed::encoded;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the records that are on their way to AWS.
+    /// List the records that are not yet sent to AWS or not yet confirmed by it.
     Pending {
         #[command(flatten)]
         api: ApiArguments,
@@ -20,7 +20,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the records that count as booked by AWS's DuplicateRecord after an attempt that it did not answer.
+    /// List the records that count as booked because AWS answered DuplicateRecord after an unanswered attempt.
     Unverified {
         #[command(flatten)]
         api: ApiArguments,
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     },
     /// Send records again as they are, after the cause is fixed. The audit log keeps the caller.
     Requeue {
-        /// The records' names, as `usage problems` lists them: l-…@2026-11-10T09@requests.
+        /// The names of the records, as `usage problems` lists them: l-…@2026-11-10T09@requests.
         #[arg(required = true, value_name = "RECORD")]
         records: Vec<String>,
         #[command(flatten)]
@@ -60,10 +60,10 @@ fn kinds() -> impl TypedValueParser<Value = ProblemKind> {
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Pending { api, json } => {
-            let nothing = "nothing is on its way to AWS: all usage of hours that are over is booked, or a problem";
+            let nothing = "There are no pending records: the usage of all closed hours is booked or a problem.";
             list("pending", nothing, &api, json).await
         }
-        Command::Unverified { api, json } => list("unverified", "every booking is verified", &api, json).await,
+        Command::Unverified { api, json } => list("unverified", "Every booking is verified.", &api, json).await,
         Command::Problems { kind, api, json } => problems(kind, &api, json).await,
         Command::Requeue { records, api, json } => requeue(&records, &api, json).await,
     }
@@ -97,15 +97,15 @@ async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> 
     }
     if problems.is_empty() {
         return say(match kind {
-            Some(kind) => format!("there are no problems of the kind {}", kind.name()),
-            None => "there are no problems".to_owned(),
+            Some(kind) => format!("There are no problems of the kind {}.", kind.name()),
+            None => "There are no problems.".to_owned(),
         });
     }
-    let mut table = Table::of(&["KIND", "ABOUT", "QUANTITY", "REASON", "AWS TAKES IT UNTIL", "REQUEUE"]);
+    let mut table = Table::of(&["KIND", "SUBJECT", "QUANTITY", "REASON", "WINDOW CLOSES", "REQUEUE"]);
     for problem in &problems {
         table.row([
             cell(problem, "/kind"),
-            about(problem),
+            subject(problem),
             cell(problem, "/quantity"),
             cell(problem, "/reason"),
             cell(problem, "/window_closes"),
@@ -114,19 +114,19 @@ async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> 
     }
     say(&table)?;
     // Problems of a kind mostly have one action, which is printed once.
-    let mut told: Vec<(String, String)> = Vec::new();
+    let mut printed: Vec<(String, String)> = Vec::new();
     for problem in &problems {
         let action = (cell(problem, "/kind"), cell(problem, "/action"));
-        if !told.contains(&action) {
+        if !printed.contains(&action) {
             say(format!("\n{}: {}", action.0, action.1))?;
-            told.push(action);
+            printed.push(action);
         }
     }
     Ok(())
 }
 
 /// Returns the record of a problem; if there is none, what else is known.
-fn about(problem: &Value) -> String {
+fn subject(problem: &Value) -> String {
     let parts = ["/license", "/hour", "/dimension", "/product"].into_iter().map(|part| cell(problem, part));
     match cell(problem, "/record").as_str() {
         "-" => parts.filter(|part| part != "-").collect::<Vec<_>>().join(" "),
@@ -140,10 +140,10 @@ async fn requeue(records: &[String], api: &ApiArguments, json: bool) -> anyhow::
     let mut progress = Progress::begin();
     let (mut done, mut failed) = (Vec::new(), 0);
     for (number, record) in records.iter().enumerate() {
-        progress.say(&format!("record {} of {}", number + 1, records.len()));
+        progress.say(&format!("Requeuing record {} of {}", number + 1, records.len()));
         match api.post(&format!("/v1/usage/{}/requeue", encoded(record)), &Value::Null).await {
             Ok(answer) if json => done.push(answer),
-            Ok(answer) => say(format!("{record} is {}, to be sent again", cell(&answer, "/state/name")))?,
+            Ok(answer) => say(format!("{record} is {} and will be sent again.", cell(&answer, "/state/name")))?,
             Err(error) => {
                 failed += 1;
                 match json {
@@ -156,6 +156,6 @@ async fn requeue(records: &[String], api: &ApiArguments, json: bool) -> anyhow::
     if json {
         say_json(&done)?;
     }
-    ensure!(failed == 0, "{failed} of {} records are not sent again", records.len());
+    ensure!(failed == 0, "{failed} of {} records could not be requeued", records.len());
     Ok(())
 }

@@ -46,23 +46,23 @@ async fn listing(sandbox: &Sandbox, arguments: &[&str]) -> (bool, String) {
 async fn a_described_listing_is_loaded_once_and_shown() {
     let (sandbox, folder) = a_stack().await;
     let (done, said) = listing(&sandbox, &["show"]).await;
-    assert!(done && said.starts_with("7demolegacy00000000000ab") && said.lines().count() == 1, "{said}");
+    assert!(done && said.contains("\n7demolegacy00000000000ab  ") && said.lines().count() == 2, "{said}");
     let (done, said) = listing(&sandbox, &["push", CONTRACT]).await;
-    assert!(done && said.starts_with("added"), "{said}");
+    assert!(done && said.contains("\nadded "), "{said}");
     let (done, said) = listing(&sandbox, &["push", CONTRACT]).await;
-    assert!(done && said.starts_with("unchanged"), "{said}");
+    assert!(done && said.contains("\nunchanged "), "{said}");
 
     let renamed = folder.path().join("renamed.toml");
     let text = std::fs::read_to_string(CONTRACT).unwrap().replacen("name = \"", "name = \"New ", 1);
     std::fs::write(&renamed, text).unwrap();
     let (done, said) = listing(&sandbox, &["push", renamed.to_str().unwrap(), "--json"]).await;
-    assert!(done && said.contains("\"became\": \"changed\""), "{said}");
+    assert!(done && said.contains("\"status\": \"changed\""), "{said}");
     let (done, said) = listing(&sandbox, &["show"]).await;
     assert!(done && said.contains("4democontract0000000000ab") && said.contains("New "), "{said}");
 }
 
 #[tokio::test]
-async fn nothing_is_loaded_of_what_is_wrong_or_of_another_stage() {
+async fn nothing_is_loaded_if_a_file_is_invalid_or_of_another_stage() {
     let (sandbox, folder) = a_stack().await;
     let wrong = folder.path().join("wrong.toml");
     let text = std::fs::read_to_string(CONTRACT).unwrap().replacen("stage = ", "stages = ", 1);
@@ -73,9 +73,9 @@ async fn nothing_is_loaded_of_what_is_wrong_or_of_another_stage() {
     let (done, said) = listing(&sandbox, &["push", CONTRACT, &production]).await;
     assert!(!done && said.contains("for production, not for staging"), "{said}");
     let (done, said) = listing(&sandbox, &["push", CONTRACT, CONTRACT]).await;
-    assert!(!done && said.contains("are of one product"), "{said}");
+    assert!(!done && said.contains("describe the same product"), "{said}");
     let (done, said) = listing(&sandbox, &["show"]).await;
-    assert!(done && said.lines().count() == 1, "{said}");
+    assert!(done && said.lines().count() == 2, "{said}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn files_are_checked_without_a_stack() {
         (output.status.success(), text(output.stdout), text(output.stderr))
     };
     let (done, said, complaint) = check(&[CONTRACT, LEGACY]).await;
-    assert!(done && said.lines().count() == 2 && said.contains("fine, for staging"), "{said}{complaint}");
+    assert!(done && said.lines().count() == 2 && said.contains("is valid, for staging."), "{said}{complaint}");
     let (done, said, complaint) = check(&[CONTRACT, wrong]).await;
     let problem = "`unit` of dimension `seats` must have 1 to 20 characters";
     assert!(
@@ -115,7 +115,7 @@ async fn files_are_checked_without_a_stack() {
 }
 
 #[tokio::test]
-async fn a_stack_shows_programs_its_listings_and_people_that_it_has_none() {
+async fn listings_are_shown_as_json_and_a_stack_without_listings_is_reported() {
     let (sandbox, _folder) = a_stack().await;
     let (done, said) = listing(&sandbox, &["show", "--json"]).await;
     let listings: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -129,12 +129,12 @@ async fn a_stack_shows_programs_its_listings_and_people_that_it_has_none() {
     let options = Options { listings: Listings::Folder(elsewhere.path().to_owned()), ..Options::default() };
     let empty = Sandbox::start(options).await.unwrap();
     let (done, said) = listing(&empty, &["show"]).await;
-    assert!(done && said.contains("the stack has no listing; load one by `stallkeeper listing push`"), "{said}");
+    assert!(done && said.contains("The stack has no listing. Load one with `stallkeeper listing push`."), "{said}");
     assert_eq!(listing(&empty, &["show", "--json"]).await, (true, "[]\n".to_owned()));
 }
 
 #[tokio::test]
-async fn a_reader_who_has_gone_has_read_enough() {
+async fn a_closed_output_ends_the_command_without_a_message() {
     let run = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
         command.args(["listing", "check", CONTRACT, LEGACY]).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -147,7 +147,7 @@ async fn a_reader_who_has_gone_has_read_enough() {
 }
 
 #[tokio::test]
-async fn the_sheet_has_everything_that_the_portal_asks_for() {
+async fn the_sheet_has_every_field_of_the_portal() {
     let (sandbox, _folder) = a_stack().await;
     let sheet = async |arguments: &[&str]| {
         let at = ["--stage", "staging", "--endpoint-url", sandbox.aws_url()];
@@ -178,17 +178,17 @@ async fn the_sheet_has_everything_that_the_portal_asks_for() {
 
     // The command names what is not described, and prints the rest.
     let (done, said, complaint) = sheet(&[CONTRACT]).await;
-    assert!(done && said.contains("SaaS contracts\n") && complaint.contains("add [catalog]"), "{said}{complaint}");
+    assert!(done && said.contains("SaaS contracts\n") && complaint.contains("Add [catalog]"), "{said}{complaint}");
     let production = CONTRACT.replace("demo-contract", "demo-production");
     let (done, said, complaint) = sheet(&[&production]).await;
     assert!(!done && said.is_empty() && complaint.contains("for production, not for staging"), "{complaint}");
 }
 
 #[tokio::test]
-async fn what_aws_is_to_show_is_kept_with_the_listing() {
+async fn the_catalog_part_is_stored_with_the_listing() {
     let (sandbox, _folder) = a_stack().await;
     let (done, said) = listing(&sandbox, &["push", CONSUMPTION]).await;
-    assert!(done && said.starts_with("added"), "{said}");
+    assert!(done && said.contains("\nadded "), "{said}");
     let (done, said) = listing(&sandbox, &["push", CONSUMPTION]).await;
-    assert!(done && said.starts_with("unchanged"), "{said}");
+    assert!(done && said.contains("\nunchanged "), "{said}");
 }

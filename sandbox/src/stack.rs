@@ -445,7 +445,7 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     let schedules = names.schedules.iter().map(|(of, name)| readiness::Schedule {
         name: name.clone(),
         runs: of.name().to_owned(),
-        patience_minutes: of.max_interval_minutes(),
+        max_interval_minutes: of.max_interval_minutes(),
     });
     Deployment {
         stack: name.to_owned(),

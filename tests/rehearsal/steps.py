@@ -213,23 +213,23 @@ def reconcile(rehearsal, second_purchase):
 
 
 def check_readiness(rehearsal, purchase):
-    """The auditor runs by its schedule, and checks everything that its role allows. The pages are not on https here."""
+    """The auditor runs on its schedule, and checks everything that its role allows. The pages are not on https here."""
     query = f"/v1/readiness?product={purchase['product_code']}"
 
     def report():
         return rehearsal.application.call("GET", query).document()
 
-    rehearsal.check("before its run there is no report", report().get("code") == "not_looked_yet", report())
+    rehearsal.check("before the first audit run there is no report", report().get("code") == "no_report_yet", report())
     rehearsal.run("ReadinessSchedule")
     found = {it["check"]: it for it in until(lambda: report().get("checks")) or []}
-    refused = [it["said"] for it in found.values() if it["said"]["text"] == "blind.forbidden"]
+    refused = [it["message"] for it in found.values() if it["message"]["id"] == "unobserved.forbidden"]
     rehearsal.check("the auditor runs, and AWS refuses it nothing", found and not refused, refused or report())
     # This AWS makes tables without the point-in-time recovery that a template asks for.
     wanted = dict.fromkeys(["eventbridge_rule", "queues_drained", "alarms", "audit_log"], "pass") | {"backups": "fail"}
-    seen = {name: found.get(f"wiring.{name}", {}).get("outcome") for name in wanted}
-    rehearsal.check("it checks the stack's wiring", seen == wanted, [found.get(f"wiring.{name}") for name in wanted])
-    paused = found.get("wiring.schedules", {}).get("said", {})
-    rehearsal.check("and that its schedules are off", paused.get("text") == "wiring-schedules.off", paused)
+    outcomes = {name: found.get(f"wiring.{name}", {}).get("outcome") for name in wanted}
+    rehearsal.check("it checks the stack's wiring", outcomes == wanted, [found.get(f"wiring.{name}") for name in wanted])
+    paused = found.get("wiring.schedules", {}).get("message", {})
+    rehearsal.check("and that its schedules are off", paused.get("id") == "wiring-schedules.disabled", paused)
     at_aws = found.get("listing.product_code", {}).get("outcome")
     rehearsal.check("and the product at AWS Marketplace", at_aws == "pass", found.get("listing.product_code"))
     done = ["token_resolved", "license_activated", "usage_accepted", "bad_token_refused", "buyer_notified"]

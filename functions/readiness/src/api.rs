@@ -1,4 +1,4 @@
-//! Reports as they are asked for, looks on demand, and what people attest.
+//! The operations of the auditor: reports, audit runs on request, and attestations.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use lambda::http::contract::{
 };
 use lambda::http::extract::{Caller, Host, Limit, NoParameters, Parsed, Path, Query, text_of};
 use lambda::http::{ApiError, Problem, api, extract, negotiate};
-use readiness_checks::{Attestation, CHECKS, Check, Report, StepFound, check};
+use readiness_checks::{Attestation, CHECKS, Check, Report, StepStatus, check};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::contract::{NotAttestable, NotAttested, NotLookedYet};
-use crate::json::Told;
+use crate::contract::{NoReportYet, NotAttestable, NotAttested};
+use crate::json::LocalizedReport;
 use crate::{Auditor, html, in_time, text};
 
-/// How many earlier reports an HTML page tells of.
+/// The number of earlier reports from which an HTML page derives its history.
 const EARLIER: i32 = 10;
 
 /// The longest note of an attestation, in characters.
@@ -46,7 +46,7 @@ const POLICY: &str =
 #[schema(as = Readiness)]
 #[expect(dead_code, reason = "declares what `show` answers as JSON")]
 enum ReadinessSchema<'a> {
-    One(Told<'a>),
+    One(LocalizedReport<'a>),
     All(Reports<'a>),
 }
 
@@ -56,14 +56,14 @@ enum ReadinessSchema<'a> {
 struct Reports<'a> {
     /// All listings of the stack, including those without a report.
     products: Vec<ProductCode>,
-    reports: Vec<Told<'a>>,
+    reports: Vec<LocalizedReport<'a>>,
 }
 
 /// A page of earlier reports.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReadinessHistory)]
 pub(crate) struct History {
-    reports: Vec<Past>,
+    reports: Vec<PastReport>,
     /// The `before` of the next page; null after the last.
     #[schema(value_type = Option<ReportId>)]
     next: Option<Ulid>,
@@ -72,27 +72,27 @@ pub(crate) struct History {
 /// The states of the steps in an earlier report.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PastReadiness)]
-struct Past {
+struct PastReport {
     #[schema(value_type = ReportId)]
     id: Ulid,
     /// The time of the report.
     at: Timestamp,
-    steps: Vec<StepFound>,
+    steps: Vec<StepStatus>,
 }
 
 /// The listing to check.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ReadinessRun)]
-pub(crate) struct Wanted {
+pub(crate) struct NewAudit {
     product: ProductCode,
 }
 
-/// The attestation of a check by a person.
+/// The attestation of a check by an operator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewAttestation)]
-pub(crate) struct Attested {
+pub(crate) struct NewAttestation {
     product: ProductCode,
     /// The facts that it rests on.
     #[schema(min_length = 1, max_length = 1000)]
@@ -230,7 +230,7 @@ pub(crate) struct AttestationQuery {
                 (String = "text/plain"),
             ),
         ),
-        ParameterInvalid, Forbidden, NotLookedYet, TooLarge, TooMany, Failed, Unavailable,
+        ParameterInvalid, Forbidden, NoReportYet, TooLarge, TooMany, Failed, Unavailable,
     ),
 )]
 pub(crate) async fn show(
@@ -241,7 +241,7 @@ pub(crate) async fn show(
     let presentation = presentation.in_language(language);
     if let Some(product) = product {
         let listing = auditor.listing(product).await?;
-        let report = auditor.store.latest_report(&listing.product_code).await?.ok_or_else(not_looked)?;
+        let report = auditor.store.latest_report(&listing.product_code).await?.ok_or_else(no_report_yet)?;
         return auditor.presented(presentation, StatusCode::OK, report).await;
     }
     let listings = auditor.store.all_listings().await?;
@@ -249,7 +249,7 @@ pub(crate) async fn show(
         && several != 1
     {
         let codes: Vec<&str> = listings.iter().map(|listing| listing.product_code.as_str()).collect();
-        let why = format!("a page is of one product; this stack has {}", codes.join(", "));
+        let why = format!("a page shows one product, and this stack has several: {}", codes.join(", "));
         return Err(Problem::invalid("product", why).into());
     }
     let mut reports = Vec::new();
@@ -259,11 +259,11 @@ pub(crate) async fn show(
     match presentation.format {
         Format::Json => {
             let products = listings.into_iter().map(|listing| listing.product_code).collect();
-            let reports = reports.iter().map(|report| Told::of(report, presentation.language)).collect();
+            let reports = reports.iter().map(|report| LocalizedReport::of(report, presentation.language)).collect();
             Ok(Json(Reports { products, reports }).into_response())
         }
         Format::Html | Format::Text => {
-            let report = reports.pop().ok_or_else(not_looked)?;
+            let report = reports.pop().ok_or_else(no_report_yet)?;
             auditor.presented(presentation, StatusCode::OK, report).await
         }
     }
@@ -276,15 +276,15 @@ pub(crate) async fn show(
 #[utoipa::path(
     post,
     path = "/v1/readiness/runs",
-    operation_id = "lookAtReadiness",
+    operation_id = "checkReadiness",
     tag = "readiness",
     params(AuditQuery),
-    request_body(content = Wanted, example = json!({ "product": "4democontract0000000000ab" })),
+    request_body(content = NewAudit, example = json!({ "product": "4democontract0000000000ab" })),
     responses(
         (
             status = 201,
             description = "The report.",
-            content((Told<'_> = "application/json"), (String = "text/html"), (String = "text/plain")),
+            content((LocalizedReport<'_> = "application/json"), (String = "text/html"), (String = "text/plain")),
         ),
         BodyInvalid, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
     ),
@@ -294,11 +294,11 @@ pub(crate) async fn audit(
     Query(AuditQuery { language }): Query<AuditQuery>,
     presentation: Presentation,
     Host(host): Host,
-    extract::Json(Wanted { product }): extract::Json<Wanted>,
+    extract::Json(NewAudit { product }): extract::Json<NewAudit>,
 ) -> Result<Response, ApiError> {
     let listing = auditor.listing(product).await?;
     let registration = auditor.registration_url(host.as_deref());
-    let report = auditor.look_at(&listing, registration, auditor.stack().boxed()).await?;
+    let report = auditor.audit(&listing, registration, auditor.stack().boxed()).await?;
     auditor.presented(presentation.in_language(language), StatusCode::CREATED, report).await
 }
 
@@ -321,11 +321,11 @@ pub(crate) async fn history(
     let listing = auditor.listing(product).await?;
     let before = before.map(|Parsed(id)| id);
     let (reports, next) = auditor.store.reports(&listing.product_code, before, limit.get()).await?;
-    let past = reports.into_iter().map(|report| Past { id: report.id, at: report.at, steps: report.steps });
+    let past = reports.into_iter().map(|report| PastReport { id: report.id, at: report.at, steps: report.steps });
     Ok(Json(History { reports: past.collect(), next }))
 }
 
-/// Attests, as a person, that a check holds.
+/// Attests that a check holds.
 ///
 /// The caller is the one who attests it. The attestation is valid for 180 days, and never overrides a failure that was
 /// observed. The audit log has it.
@@ -335,7 +335,7 @@ pub(crate) async fn history(
     operation_id = "attestCheck",
     tag = "readiness",
     params(CheckPath),
-    request_body(content = Attested, example = json!({
+    request_body(content = NewAttestation, example = json!({
         "product": "4democontract0000000000ab",
         "note": "No form asks for a card: tried on 2026-11-10.",
     })),
@@ -349,12 +349,12 @@ pub(crate) async fn attest(
     Path(check): Path<String>,
     Query(NoParameters {}): Query<NoParameters>,
     caller: Caller,
-    extract::Json(Attested { product, note }): extract::Json<Attested>,
+    extract::Json(NewAttestation { product, note }): extract::Json<NewAttestation>,
 ) -> Result<Json<Attestation>, ApiError> {
     let check = attestable(&check)?;
     let note = note.trim();
     if note.is_empty() || note.chars().count() > LONGEST_NOTE {
-        let why = format!("must say in 1 to {LONGEST_NOTE} characters what the check rests on");
+        let why = format!("must describe in 1 to {LONGEST_NOTE} characters what was checked");
         return Err(Problem::invalid("note", why).into());
     }
     let listing = auditor.listing(product).await?;
@@ -396,7 +396,7 @@ pub(crate) async fn withdraw(
 }
 
 impl Auditor {
-    /// Returns where buyers are sent: as the stack knows it, or else on the host that this request was sent to.
+    /// Returns the URL to which buyers are sent: as the stack knows it, or else on the host of this request.
     fn registration_url(&self, host: Option<&str>) -> Option<Url> {
         let on_host = || Url::parse(&format!("https://{}/register", host?)).ok();
         self.deployment.registration_url.clone().or_else(on_host)
@@ -416,7 +416,7 @@ impl Auditor {
         report: Report,
     ) -> Result<Response, ApiError> {
         match format {
-            Format::Json => Ok((status, Json(Told::of(&report, language))).into_response()),
+            Format::Json => Ok((status, Json(LocalizedReport::of(&report, language))).into_response()),
             Format::Text => Ok((status, text::table(&report, language)).into_response()),
             Format::Html => {
                 let (earlier, _) = self.store.reports(&report.product, Some(report.id), EARLIER).await?;
@@ -428,17 +428,17 @@ impl Auditor {
     }
 }
 
-fn not_looked() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_looked_yet", "There is no report yet.")
-        .detail("the stack looks once a day, and nobody asked it to before")
-        .action("Look now: POST /v1/readiness/runs.")
+fn no_report_yet() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no_report_yet", "There is no report yet.")
+        .detail("the stack audits its listings once a day, and no audit run was requested before that")
+        .action("Request an audit run: POST /v1/readiness/runs.")
 }
 
 fn attestable(id: &str) -> Result<&'static Check, Problem> {
     check(id).filter(|check| check.is_attestable).ok_or_else(|| {
         let known: Vec<&str> = CHECKS.iter().filter(|check| check.is_attestable).map(|check| check.id).collect();
-        Problem::new(StatusCode::NOT_FOUND, "check_not_attestable", "No person's word does for this.")
-            .detail(format!("what can be attested: {}", known.join(", ")))
+        Problem::new(StatusCode::NOT_FOUND, "check_not_attestable", "The check cannot be attested.")
+            .detail(format!("the checks that can be attested: {}", known.join(", ")))
             .action("Name one of these checks.")
     })
 }

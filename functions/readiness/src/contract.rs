@@ -10,10 +10,10 @@ problem_responses! {
     /// The failures that only operations of this function have.
     pub(crate) Problems {
         /// The listing has no report yet.
-        NotLookedYet = 404 ["not_looked_yet"];
+        NoReportYet = 404 ["no_report_yet"];
         /// The check is unknown, or no attestation makes it pass.
         NotAttestable = 404 ["check_not_attestable"];
-        /// The check is unknown, no attestation makes it pass, or nobody attested it.
+        /// The check is unknown, no attestation makes it pass, or it is not attested.
         NotAttested = 404 ["check_not_attestable", "attestation_unknown"];
     }
 }

@@ -37,5 +37,5 @@ pub struct Schedule {
     /// The name under which the runs that it starts are recorded.
     pub runs: String,
     /// The longest time between two runs before one counts as missing, in minutes.
-    pub patience_minutes: u64,
+    pub max_interval_minutes: u64,
 }

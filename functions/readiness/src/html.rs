@@ -13,8 +13,8 @@ use domain::language::Language;
 use domain::listing::Stage;
 use jiff::Timestamp;
 use readiness_checks::{
-    Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, life_message, moment,
-    texts, turned,
+    Actor, Finding, Outcome, Report, Severity, Sign, Step, StepState, StepStatus, check, day, moment, sign_changes,
+    texts, visibility_message,
 };
 use sha2::{Digest, Sha256};
 use texts::Texts;
@@ -65,7 +65,7 @@ struct Answer<'a> {
     kind: &'static str,
     done: String,
     all: String,
-    next: Option<&'a StepFound>,
+    next: Option<&'a StepStatus>,
 }
 
 /// A phase of the listing process, with its steps.
@@ -91,7 +91,7 @@ struct ToDo<'a> {
 
 struct StepOnPage<'a> {
     number: usize,
-    step: &'a StepFound,
+    step: &'a StepStatus,
     message: &'static str,
     open: Vec<&'a Finding>,
     holding: Vec<&'a Finding>,
@@ -105,7 +105,7 @@ struct Change<'a> {
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report, earlier: &'a [Report], texts: &'static Texts) -> Self {
-        let next = report.step_to_see_to();
+        let next = report.next_step();
         let state = |finding: &Finding| report.steps.iter().find(|step| step.step == finding.step).map(|it| it.state);
         let open = |finding: &&Finding| !finding.outcome.holds();
         let is_now = |finding: &&Finding| state(finding).is_none_or(|state| state != StepState::Waiting);
@@ -168,17 +168,17 @@ impl<'a> Page<'a> {
         self.say(format!("report-done-{}", self.report.stage))
     }
 
-    /// Returns what to do in a step; in a failing step, what is broken.
-    fn what_next(&self, step: &StepFound) -> String {
-        let next = step.next.as_deref().filter(|_| step.state == StepState::Failing);
+    /// Returns what to do in a step; in a failing step, the finding of its defect.
+    fn what_next(&self, step: &StepStatus) -> String {
+        let next = step.next_check.as_deref().filter(|_| step.state == StepState::Failing);
         match next.and_then(|next| self.report.checks.iter().find(|finding| finding.check == next)) {
-            Some(broken) => broken.said.in_language(self.texts),
+            Some(defect) => defect.message.in_language(self.texts),
             None => self.say_its(self.report.message_of(&step.step), "next"),
         }
     }
 
-    fn life(&self) -> String {
-        self.say(self.report.life.map_or("report-life-unread", life_message))
+    fn visibility(&self) -> String {
+        self.say(self.report.visibility.map_or("report-visibility-unread", visibility_message))
     }
 
     fn moment(&self, at: &Timestamp) -> String {
@@ -203,17 +203,18 @@ impl<'a> Page<'a> {
 
     /// Returns the note and the author of the attestation, if the outcome rests on one.
     fn note(&self, finding: &Finding) -> Option<(String, String)> {
-        let said = finding.attestation.as_ref().filter(|_| finding.sign() == Sign::Attested)?;
+        let attestation = finding.attestation.as_ref().filter(|_| finding.sign() == Sign::Attested)?;
         // The last part of an ARN names the caller; the parts before it hold the account.
-        let who = said.by.rsplit(':').next().unwrap_or_default();
-        Some((said.note.clone(), self.texts.say_with("report-attested-by", [("who", who)])))
+        let name = attestation.by.rsplit(':').next().unwrap_or_default();
+        Some((attestation.note.clone(), self.texts.say_with("report-attested-by", [("name", name)])))
     }
 
     /// Returns the command that attests an open check, if an attestation would count.
     fn command(&self, finding: &Finding) -> Option<String> {
         let Report { stage, product, .. } = self.report;
-        let may = finding.takes_word && finding.outcome != Outcome::Attested;
-        may.then(|| format!("stallkeeper attest {} --stage {stage} --product {product} --note \"…\"", finding.check))
+        let is_open = finding.is_attestable && finding.outcome != Outcome::Attested;
+        is_open
+            .then(|| format!("stallkeeper attest {} --stage {stage} --product {product} --note \"…\"", finding.check))
     }
 
     fn source(&self, finding: &Finding) -> Option<&'static str> {
@@ -230,7 +231,7 @@ impl<'a> Page<'a> {
 /// Returns the phases up to a public listing: the steps that a seller takes once, and the two phases of which the
 /// report covers one.
 fn phases(report: &Report) -> Vec<Phase> {
-    let here = report.step_to_see_to().map(|step| step.step.as_str());
+    let here = report.next_step().map(|step| step.step.as_str());
     let both = Step::ALL;
     let is_once = |step: &Step| matches!(step, Step::Registration | Step::PublicProfile | Step::BankAndTax);
     let stop = |stage: Stage, step: &Step| {
@@ -289,7 +290,7 @@ fn history<'a>(report: &'a Report, earlier: &'a [Report]) -> Vec<Change<'a>> {
     });
     let changes = pairs.rev().map(|(before, after)| Change {
         at: after.at,
-        lines: turned(before, after).into_iter().map(|it| (it.after, it.before.sign())).collect(),
+        lines: sign_changes(before, after).into_iter().map(|it| (it.after, it.before.sign())).collect(),
     });
     let mut left = MOST_CHANGES;
     let shortened = changes.filter(|change| !change.lines.is_empty()).map_while(|mut change| {

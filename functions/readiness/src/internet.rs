@@ -12,7 +12,7 @@ use std::time::Duration;
 use clock::Clock;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
-use readiness_checks::word;
+use readiness_checks::terms;
 use tokio::sync::OnceCell;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
@@ -43,7 +43,7 @@ pub struct Known {
 
 /// The reason why the auditor does not connect to a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoWay {
+pub(crate) enum ConnectError {
     /// The URL or its address is not allowed.
     #[error("{0}")]
     Refused(&'static str),
@@ -107,23 +107,23 @@ impl Internet {
     }
 
     /// Returns the addresses of a URL's host, all of which are allowed.
-    pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
+    pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, ConnectError> {
         if url.scheme() != "https" {
-            return Err(NoWay::Refused(word::NOT_HTTPS));
+            return Err(ConnectError::Refused(terms::NOT_HTTPS));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(NoWay::Refused(word::WITH_USER));
+            return Err(ConnectError::Refused(terms::WITH_USER));
         }
-        let Some(Host::Domain(host)) = url.host() else { return Err(NoWay::Refused(word::NO_HOST)) };
+        let Some(Host::Domain(host)) = url.host() else { return Err(ConnectError::Refused(terms::NO_HOST)) };
         if let Some(place) = self.known.hosts.get(host) {
             return Ok(vec![*place]);
         }
         let port = url.port_or_known_default().unwrap_or(443);
         let found = self.resolver().await?.lookup_ip(host).await;
-        let found = found.map_err(|_| NoWay::Unreachable(word::NOT_FOUND.to_owned()))?;
+        let found = found.map_err(|_| ConnectError::Unreachable(terms::NOT_FOUND.to_owned()))?;
         let found: Vec<IpAddr> = found.iter().collect();
         if found.iter().any(|address| !is_public(*address)) {
-            return Err(NoWay::Refused(word::NOT_PUBLIC));
+            return Err(ConnectError::Refused(terms::NOT_PUBLIC));
         }
         // Outside of a VPC, Lambda has no route to IPv6 addresses: they come last.
         let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = found.into_iter().partition(IpAddr::is_ipv4);
@@ -131,9 +131,9 @@ impl Internet {
     }
 
     /// Returns `true` if a domain accepts mail: it has an MX record that is not the null MX of RFC 7505.
-    pub(crate) async fn takes_mail(&self, domain: &str) -> Result<bool, NoWay> {
-        if let Some(takes_mail) = self.known.mail.get(domain) {
-            return Ok(*takes_mail);
+    pub(crate) async fn accepts_mail(&self, domain: &str) -> Result<bool, ConnectError> {
+        if let Some(accepts_mail) = self.known.mail.get(domain) {
+            return Ok(*accepts_mail);
         }
         // The trailing dot makes it a fully qualified name, to which no search domain is added.
         let whole = format!("{}.", domain.trim_end_matches('.'));
@@ -143,13 +143,13 @@ impl Internet {
                 _ => false,
             })),
             Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(false),
-            Err(error) => Err(NoWay::Unreachable(error.to_string())),
+            Err(error) => Err(ConnectError::Unreachable(error.to_string())),
         }
     }
 
-    async fn resolver(&self) -> Result<&TokioResolver, NoWay> {
+    async fn resolver(&self) -> Result<&TokioResolver, ConnectError> {
         let build = || std::future::ready(TokioResolver::builder_tokio().and_then(|builder| builder.build()));
-        self.resolver.get_or_try_init(build).await.map_err(|error| NoWay::Unreachable(error.to_string()))
+        self.resolver.get_or_try_init(build).await.map_err(|error| ConnectError::Unreachable(error.to_string()))
     }
 }
 
@@ -248,23 +248,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_auditor_goes_to_names_of_public_places_alone() {
+    async fn only_https_urls_with_public_host_names_are_allowed() {
         let internet = Internet::new(Known::default(), Clock::System);
         for (url, why) in [
-            ("http://www.example.com/", word::NOT_HTTPS),
-            ("https://169.254.169.254/latest/meta-data/", word::NO_HOST),
-            ("https://[::1]/", word::NO_HOST),
-            ("https://0x7f000001/", word::NO_HOST),
-            ("https://me:secret@www.example.com/", word::WITH_USER),
-            ("https://localhost/", word::NOT_PUBLIC),
+            ("http://www.example.com/", terms::NOT_HTTPS),
+            ("https://169.254.169.254/latest/meta-data/", terms::NO_HOST),
+            ("https://[::1]/", terms::NO_HOST),
+            ("https://0x7f000001/", terms::NO_HOST),
+            ("https://me:secret@www.example.com/", terms::WITH_USER),
+            ("https://localhost/", terms::NOT_PUBLIC),
         ] {
             let refused = internet.addresses(&url.parse().unwrap()).await.unwrap_err();
-            assert_eq!(refused, NoWay::Refused(why), "{url}");
+            assert_eq!(refused, ConnectError::Refused(why), "{url}");
         }
     }
 
     #[tokio::test]
-    async fn what_is_known_ahead_is_asked_of_nobody() {
+    async fn known_names_are_not_looked_up() {
         let place: SocketAddr = "127.0.0.1:4433".parse().unwrap();
         let known = Known {
             hosts: HashMap::from([("app.example.com".to_owned(), place)]),
@@ -274,7 +274,7 @@ mod tests {
         let internet = Internet::new(known, Clock::System);
         let addresses = internet.addresses(&"https://app.example.com/sign-up".parse().unwrap()).await;
         assert_eq!(addresses, Ok(vec![place]));
-        assert_eq!(internet.takes_mail("example.com").await, Ok(true));
-        assert_eq!(internet.takes_mail("none.example.com").await, Ok(false));
+        assert_eq!(internet.accepts_mail("example.com").await, Ok(true));
+        assert_eq!(internet.accepts_mail("none.example.com").await, Ok(false));
     }
 }

@@ -11,9 +11,9 @@ mod deployment;
 pub mod html;
 mod internet;
 mod json;
-mod look;
 mod pages;
 mod probe;
+mod query;
 mod stack;
 pub mod text;
 
@@ -31,10 +31,8 @@ use std::time::Duration;
 use clock::Clock;
 use domain::listing::Listing;
 use domain::registration::EntryPoint;
-use look::{look, within};
 use marketplace::Catalog;
-use readiness_checks::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
-use stack::StackClients;
+use readiness_checks::{Facts, Observation, ObservedReview, ObservedStack, Report, Unobserved, assess, terms};
 use store::{Store, StoreError};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -42,6 +40,9 @@ use url::Url;
 pub use contract::contract;
 pub use deployment::{Deployment, Schedule};
 pub use internet::{Internet, Known};
+
+use query::{observe, within};
+use stack::StackClients;
 
 /// The name under which the auditor records its scheduled runs.
 const RUN: &str = "readiness";
@@ -109,15 +110,15 @@ impl Auditor {
         let listings = in_time(self.store.all_listings()).await?;
         // The listings share the stack: it is checked once.
         let stack = self.stack().boxed().shared();
-        let looks =
-            listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone().boxed()).boxed());
+        let audits =
+            listings.iter().map(|listing| self.audit(listing, registration.clone(), stack.clone().boxed()).boxed());
         let mut reports = Vec::new();
         let mut failed = None;
-        for report in join_all(looks).await {
+        for report in join_all(audits).await {
             match report {
                 Ok(report) => reports.push(report),
                 Err(error) => {
-                    tracing::error!(error = %chain(&error), "a report was not made");
+                    tracing::error!(error = %chain(&error), "failed to create a report");
                     failed = failed.or(Some(error));
                 }
             }
@@ -126,11 +127,11 @@ impl Auditor {
     }
 
     /// Gathers the facts about a listing, judges them, and stores the report.
-    async fn look_at(
+    async fn audit(
         &self,
         listing: &Listing,
         registration: Option<Url>,
-        stack: BoxFuture<'_, StackSeen>,
+        stack: BoxFuture<'_, ObservedStack>,
     ) -> Result<Report, StoreError> {
         let product = &listing.product_code;
         let (facts, attestations, earlier) = tokio::join!(
@@ -141,8 +142,8 @@ impl Auditor {
         );
         let report = assess(&facts, &attestations?, earlier?.as_ref());
         in_time(self.store.put_report(&report)).await?;
-        let open = report.steps.iter().find(|step| step.next.is_some()).map_or("none", |step| step.step.as_str());
-        tracing::info!(%product, report = %report.id, open, "looked at a listing");
+        let open = report.steps.iter().find(|step| step.next_check.is_some()).map_or("none", |step| step.step.as_str());
+        tracing::info!(%product, report = %report.id, open, "audited a listing");
         Ok(report)
     }
 
@@ -151,48 +152,48 @@ impl Auditor {
         &self,
         listing: &'a Listing,
         registration: Option<Url>,
-        stack: BoxFuture<'_, StackSeen>,
+        stack: BoxFuture<'_, ObservedStack>,
     ) -> Facts<'a> {
         let until = Instant::now() + GATHERED;
         let (catalog, _) = self.clients();
-        let address = registration.ok_or_else(|| Blind::Unreachable {
-            what: word::REGISTRATION_PAGE.to_owned(),
-            reason: word::NO_ADDRESS.to_owned(),
+        let address = registration.ok_or_else(|| Unobserved::Unreachable {
+            source: terms::REGISTRATION_PAGE.to_owned(),
+            reason: terms::NO_ADDRESS.to_owned(),
         });
         let made = lifecycle::create_probe(&self.store, listing, EntryPoint::SignUp);
-        let probe = look(word::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
+        let probe = observe(terms::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         // One query for each action: if AWS refuses it, the report names the action.
         let id = &listing.product_id;
         let offers = async {
-            let ids = look(word::CATALOG, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
-            look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
+            let ids = observe(terms::CATALOG, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
+            observe(terms::CATALOG, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
         };
         let review = async {
             let asked = catalog.change_sets_of(id);
-            let change_sets = look(word::CATALOG, "aws-marketplace:ListChangeSets", asked).await?;
+            let change_sets = observe(terms::CATALOG, "aws-marketplace:ListChangeSets", asked).await?;
             let asked = catalog.public_request(id, change_sets);
-            let public_request = look(word::CATALOG, "aws-marketplace:DescribeChangeSet", asked).await?;
-            Look::Ok(ReviewSeen { public_request })
+            let public_request = observe(terms::CATALOG, "aws-marketplace:DescribeChangeSet", asked).await?;
+            Observation::Ok(ObservedReview { public_request })
         };
         let (product, offers, review, page, application, stack, evidence) = tokio::join!(
-            look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.product(id)),
-            within(until, word::CATALOG, offers.boxed()),
-            within(until, word::CATALOG, review.boxed()),
+            observe(terms::CATALOG, "aws-marketplace:DescribeEntity", catalog.product(id)),
+            within(until, terms::CATALOG, offers.boxed()),
+            within(until, terms::CATALOG, review.boxed()),
             self.internet.registration_page(address, probe.clone(), until).boxed(),
             self.internet.application(listing, probe, until).boxed(),
             stack,
-            look(word::TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
+            observe(terms::TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
         );
         let now = self.store.clock().now();
         Facts { listing, now, product, offers, review, page, application, stack, evidence }
     }
 
     /// Gathers the facts about the stack.
-    async fn stack(&self) -> StackSeen {
-        let runs = look(word::TABLE, "dynamodb:Query", self.store.runs());
-        let outcomes = look(word::TABLE, "dynamodb:Query", self.store.outcomes());
+    async fn stack(&self) -> ObservedStack {
+        let runs = observe(terms::TABLE, "dynamodb:Query", self.store.runs());
+        let outcomes = observe(terms::TABLE, "dynamodb:Query", self.store.outcomes());
         let (_, stack) = self.clients();
-        stack.see(&self.deployment, &self.table, runs, outcomes).await
+        stack.observe(&self.deployment, &self.table, runs, outcomes).await
     }
 
     /// Returns the AWS clients, which are built on first use: reading a stored report needs none.

@@ -14,7 +14,7 @@ use url::Url;
 /// The event that the schedule sends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ByTheClock {
+struct ScheduledRun {
     /// The URL to which AWS Marketplace sends buyers to register.
     registration_url: Option<Url>,
 }
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
             let request: ApiGatewayV2httpRequest = serde_json::from_value(event.payload)?;
             return Ok::<Value, Error>(serde_json::to_value(function.handle(request).await)?);
         }
-        let ByTheClock { registration_url } = serde_json::from_value(event.payload)?;
+        let ScheduledRun { registration_url } = serde_json::from_value(event.payload)?;
         let reports = function.run(registration_url).await?;
         Ok(serde_json::json!({ "reports": reports.len() }))
     };

@@ -9,7 +9,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use readiness_checks::{Answer, Blind, CertificateSeen, Look, word};
+use readiness_checks::{Answer, Observation, ObservedCertificate, Unobserved, terms};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 use url::Url;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::internet::{Internet, NoWay};
+use crate::internet::{ConnectError, Internet};
 
 /// The time that one request may take. AWS's own checks wait 10 seconds; an answer that takes longer is reported as
 /// slow, if it arrives at all.
@@ -33,7 +33,7 @@ const LONGEST_BODY: usize = 512 * 1024;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct PageRequest {
     method: Method,
     url: Url,
     cookies: Vec<(String, String)>,
@@ -41,7 +41,7 @@ pub(crate) struct Ask {
     redirects: usize,
 }
 
-impl Ask {
+impl PageRequest {
     /// Creates a GET request.
     pub(crate) fn get(url: Url) -> Self {
         Self { method: Method::GET, url, cookies: Vec::new(), body: None, redirects: REDIRECTS }
@@ -67,88 +67,90 @@ impl Ask {
 
 /// The reason why there is no answer.
 enum Failed {
-    NoWay(NoWay),
+    Connect(ConnectError),
     Tls(std::io::Error),
     Broken(String),
 }
 
-impl From<NoWay> for Failed {
-    fn from(no_way: NoWay) -> Self {
-        Self::NoWay(no_way)
+impl From<ConnectError> for Failed {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
     }
 }
 
 impl Failed {
-    fn blind(self, what: String) -> Blind {
+    fn into_unobserved(self, source: String) -> Unobserved {
         match self {
-            Self::NoWay(NoWay::Refused(reason)) => Blind::Refused { what, reason: reason.to_owned() },
-            Self::NoWay(NoWay::Unreachable(reason)) | Self::Broken(reason) => Blind::Unreachable { what, reason },
-            Self::Tls(error) => Blind::Unreachable { what, reason: format!("TLS: {error}") },
+            Self::Connect(ConnectError::Refused(reason)) => Unobserved::Refused { source, reason: reason.to_owned() },
+            Self::Connect(ConnectError::Unreachable(reason)) | Self::Broken(reason) => {
+                Unobserved::Unreachable { source, reason }
+            }
+            Self::Tls(error) => Unobserved::Unreachable { source, reason: format!("TLS: {error}") },
         }
     }
 }
 
 impl Internet {
     /// Sends a request and follows redirects within the site. A redirect that leaves the site is the answer.
-    pub(crate) async fn ask(&self, ask: Ask) -> Look<Answer> {
-        let ask = Ask { url: self.place(&ask.url), ..ask };
-        let what = without_secrets(&ask.url);
-        let began = Instant::now();
-        match timeout(REQUEST_TIMEOUT, Box::pin(self.follow(ask))).await {
-            Ok(Ok(answer)) => Ok(Answer { took: began.elapsed(), ..answer }),
-            Ok(Err(failed)) => Err(failed.blind(what)),
-            Err(_) => Err(Blind::TimedOut { what }),
+    pub(crate) async fn fetch(&self, page_request: PageRequest) -> Observation<Answer> {
+        let page_request = PageRequest { url: self.place(&page_request.url), ..page_request };
+        let source = without_secrets(&page_request.url);
+        let start = Instant::now();
+        match timeout(REQUEST_TIMEOUT, Box::pin(self.follow(page_request))).await {
+            Ok(Ok(answer)) => Ok(Answer { elapsed: start.elapsed(), ..answer }),
+            Ok(Err(failed)) => Err(failed.into_unobserved(source)),
+            Err(_) => Err(Unobserved::TimedOut { source }),
         }
     }
 
     /// Reads the certificate of a URL's host.
-    pub(crate) async fn certificate(&self, url: &Url) -> Look<CertificateSeen> {
-        let what = without_secrets(url);
-        let seen = async {
+    pub(crate) async fn certificate(&self, url: &Url) -> Observation<ObservedCertificate> {
+        let source = without_secrets(url);
+        let reading = async {
             match self.connect(url).await {
-                Ok(stream) => not_after(&stream).map(CertificateSeen::Until),
-                Err(Failed::Tls(error)) => unfit(&error).ok_or(Failed::Tls(error)),
+                Ok(stream) => not_after(&stream).map(ObservedCertificate::Until),
+                Err(Failed::Tls(error)) => certificate_problem(&error).ok_or(Failed::Tls(error)),
                 Err(failed) => Err(failed),
             }
         };
-        match timeout(REQUEST_TIMEOUT, seen).await {
-            Ok(seen) => seen.map_err(|failed| failed.blind(what)),
-            Err(_) => Err(Blind::TimedOut { what }),
+        match timeout(REQUEST_TIMEOUT, reading).await {
+            Ok(read) => read.map_err(|failed| failed.into_unobserved(source)),
+            Err(_) => Err(Unobserved::TimedOut { source }),
         }
     }
 
-    async fn follow(&self, mut ask: Ask) -> Result<Answer, Failed> {
-        let follows = ask.redirects > 0;
-        for _ in 0..=ask.redirects {
-            let answer = self.once(&ask).await?;
+    async fn follow(&self, mut page_request: PageRequest) -> Result<Answer, Failed> {
+        let follows = page_request.redirects > 0;
+        for _ in 0..=page_request.redirects {
+            let answer = self.once(&page_request).await?;
             let is_redirect = follows && (300..400).contains(&answer.status);
-            let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
-            let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
+            let next = answer.header("location").filter(|_| is_redirect).and_then(|to| page_request.url.join(to).ok());
+            let Some(next) = next.filter(|next| next.origin() == page_request.url.origin()) else { return Ok(answer) };
             // Cookies that the site sets go with the next request. All requests have one origin and belong to one
             // check.
             for (name, value) in answer.headers.iter().filter_map(cookie_set) {
-                ask = ask.cookie(name, value);
+                page_request = page_request.cookie(name, value);
             }
             // Browsers do the same: only 307 and 308 repeat the method and the body.
             if !matches!(answer.status, 307 | 308) {
-                ask.method = Method::GET;
-                ask.body = None;
+                page_request.method = Method::GET;
+                page_request.body = None;
             }
-            ask.url = next;
+            page_request.url = next;
         }
-        Err(Failed::Broken(word::ENDLESS.to_owned()))
+        Err(Failed::Broken(terms::TOO_MANY_REDIRECTS.to_owned()))
     }
 
-    async fn once(&self, ask: &Ask) -> Result<Answer, Failed> {
-        let stream = self.connect(&ask.url).await?;
+    async fn once(&self, page_request: &PageRequest) -> Result<Answer, Failed> {
+        let stream = self.connect(&page_request.url).await?;
         let broken = |error: hyper::Error| Failed::Broken(error.to_string());
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let request = ask.request()?;
+        let request = page_request.request()?;
         let exchange = async {
             let response = sender.send_request(request).await.map_err(broken)?;
             let status = response.status();
             let headers = response.headers().clone();
-            let body = beginning(response.into_body()).await;
+            let body = read_start(response.into_body()).await;
             Ok::<_, Failed>((status, headers, body))
         };
         // The connection runs beside the exchange and is dropped with it. If it ends first, the exchange reports that.
@@ -165,7 +167,7 @@ impl Internet {
             status: StatusCode::as_u16(&status),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
-            took: Duration::ZERO,
+            elapsed: Duration::ZERO,
         })
     }
 
@@ -173,7 +175,7 @@ impl Internet {
         let addresses = self.addresses(url).await?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let name = ServerName::try_from(host).map_err(|error| Failed::Broken(error.to_string()))?;
-        let mut last = Failed::Broken(word::NOT_FOUND.to_owned());
+        let mut last = Failed::Broken(terms::NOT_FOUND.to_owned());
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
@@ -188,7 +190,7 @@ impl Internet {
     }
 }
 
-impl Ask {
+impl PageRequest {
     fn request(&self) -> Result<Request<Full<Bytes>>, Failed> {
         let mut target = self.url.path().to_owned();
         if let Some(query) = self.url.query() {
@@ -225,7 +227,7 @@ fn cookie_set((header, value): &(String, String)) -> Option<(&str, &str)> {
 }
 
 /// Reads the start of a body; if the body breaks off, the part that arrived.
-async fn beginning(mut body: impl Body<Data = Bytes> + Unpin) -> String {
+async fn read_start(mut body: impl Body<Data = Bytes> + Unpin) -> String {
     let mut read = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
         read.extend_from_slice(frame.data_ref().map_or(&[], |part| part.as_ref()));
@@ -244,17 +246,17 @@ fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
     });
-    until.ok_or_else(|| Failed::Broken(word::UNREADABLE_CERTIFICATE.to_owned()))
+    until.ok_or_else(|| Failed::Broken(terms::UNREADABLE_CERTIFICATE.to_owned()))
 }
 
 /// Returns the state of a certificate, if it is the reason why a connection failed.
-fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
+fn certificate_problem(error: &std::io::Error) -> Option<ObservedCertificate> {
     match error.get_ref()?.downcast_ref::<TlsError>()? {
         TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
             let until = Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()?;
-            Some(CertificateSeen::Until(until))
+            Some(ObservedCertificate::Until(until))
         }
-        TlsError::InvalidCertificate(problem) => Some(CertificateSeen::NotTrusted { reason: problem.to_string() }),
+        TlsError::InvalidCertificate(problem) => Some(ObservedCertificate::NotTrusted { reason: problem.to_string() }),
         _ => None,
     }
 }

@@ -64,12 +64,12 @@ fn at(path: &str) -> Url {
     format!("https://{HOST}{path}").parse().unwrap()
 }
 
-fn until(moment: &str) -> CertificateSeen {
-    CertificateSeen::Until(moment.parse().unwrap())
+fn until(moment: &str) -> ObservedCertificate {
+    ObservedCertificate::Until(moment.parse().unwrap())
 }
 
 #[tokio::test]
-async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
+async fn redirects_are_followed_only_within_the_site() {
     let internet = served(
         (2100, 1, 1),
         &[
@@ -86,24 +86,24 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
         ],
     )
     .await;
-    let seen = internet.ask(Ask::get(at("/"))).await.unwrap();
-    assert_eq!((seen.status, seen.body.as_str(), seen.header("x-frame-options")), (200, "here", Some("DENY")));
-    let followed = internet.ask(Ask::get(at("/moved"))).await.unwrap();
+    let answer = internet.fetch(PageRequest::get(at("/"))).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_str(), answer.header("x-frame-options")), (200, "here", Some("DENY")));
+    let followed = internet.fetch(PageRequest::get(at("/moved"))).await.unwrap();
     assert_eq!((followed.status, followed.body.as_str()), (200, "until it closes"));
     for left in ["/away", "/down", "/inside"] {
-        let answer = internet.ask(Ask::get(at(left))).await.unwrap();
+        let answer = internet.fetch(PageRequest::get(at(left))).await.unwrap();
         assert!(answer.leaves_the_site(), "{left}: {answer:?}");
     }
-    let half = internet.ask(Ask::get(at("/half"))).await.unwrap();
+    let half = internet.fetch(PageRequest::get(at("/half"))).await.unwrap();
     assert_eq!(half.body, "half", "the beginning is read");
-    for (path, reason) in [("/round", word::ENDLESS), ("/noise", "invalid HTTP version parsed")] {
-        let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
-        assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
+    for (path, reason) in [("/round", terms::TOO_MANY_REDIRECTS), ("/noise", "invalid HTTP version parsed")] {
+        let unobserved = internet.fetch(PageRequest::get(at(path))).await.unwrap_err();
+        assert_eq!(unobserved, Unobserved::Unreachable { source: at(path).into(), reason: reason.to_owned() });
     }
-    let unfollowed = internet.ask(Ask::get(at("/moved")).without_redirects()).await.unwrap();
+    let unfollowed = internet.fetch(PageRequest::get(at("/moved")).without_redirects()).await.unwrap();
     assert_eq!((unfollowed.status, unfollowed.header("location")), (302, Some("/?x=1")));
-    let form = Ask::post(at("/echo"), "application/x-www-form-urlencoded", "a=1".to_owned());
-    let sent = internet.ask(form.cookie("name", "value")).await.unwrap().body.to_lowercase();
+    let form = PageRequest::post(at("/echo"), "application/x-www-form-urlencoded", "a=1".to_owned());
+    let sent = internet.fetch(form.cookie("name", "value")).await.unwrap().body.to_lowercase();
     for line in ["post /echo http/1.1", "host: app.example.com", "cookie: name=value", "content-length: 3"] {
         assert!(sent.contains(line), "{line}: {sent}");
     }
@@ -111,7 +111,7 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
 }
 
 #[tokio::test]
-async fn what_a_site_sets_on_the_way_is_sent_on_the_way() {
+async fn cookies_of_a_redirect_are_sent_with_the_next_request() {
     let internet = served(
         (2100, 1, 1),
         &[
@@ -124,34 +124,34 @@ async fn what_a_site_sets_on_the_way_is_sent_on_the_way() {
         ],
     )
     .await;
-    let arrival = Ask::get(at("/sign-up?code=secret")).cookie("first", "old").cookie("kept", "1");
-    let sent = internet.ask(arrival).await.unwrap().body;
+    let arrival = PageRequest::get(at("/sign-up?code=secret")).cookie("first", "old").cookie("kept", "1");
+    let sent = internet.fetch(arrival).await.unwrap().body;
     assert!(sent.contains("cookie: kept=1; __Host-session=abc=; theme=dark; first=new\r\n"), "{sent}");
     // Another request does not send these cookies.
-    let sent = internet.ask(Ask::get(at("/form"))).await.unwrap().body;
+    let sent = internet.fetch(PageRequest::get(at("/form"))).await.unwrap().body;
     assert!(!sent.contains("cookie:"), "{sent}");
 }
 
 #[tokio::test]
-async fn a_page_that_never_answers_is_left_in_time_and_its_query_is_told_to_nobody() {
+async fn a_page_that_never_answers_times_out_and_its_query_is_not_reported() {
     let internet = served((2100, 1, 1), &[("/slow?code=secret", "never")]).await;
     tokio::time::pause();
-    let began = Instant::now();
-    let blind = internet.ask(Ask::get(at("/slow?code=secret"))).await.unwrap_err();
-    assert_eq!(blind, Blind::TimedOut { what: at("/slow").into() });
-    assert_eq!(began.elapsed().as_secs(), REQUEST_TIMEOUT.as_secs());
+    let start = Instant::now();
+    let unobserved = internet.fetch(PageRequest::get(at("/slow?code=secret"))).await.unwrap_err();
+    assert_eq!(unobserved, Unobserved::TimedOut { source: at("/slow").into() });
+    assert_eq!(start.elapsed().as_secs(), REQUEST_TIMEOUT.as_secs());
 }
 
 #[tokio::test]
-async fn a_certificate_that_ended_is_told_with_its_end() {
+async fn an_expired_certificate_is_reported_with_its_expiry() {
     let internet = served((2021, 6, 1), &[]).await;
     assert_eq!(internet.certificate(&at("/")).await, Ok(until("2021-06-01T00:00:00Z")));
-    let blind = internet.ask(Ask::get(at("/"))).await.unwrap_err();
-    assert!(matches!(blind, Blind::Unreachable { reason, .. } if reason.contains("expired")));
+    let unobserved = internet.fetch(PageRequest::get(at("/"))).await.unwrap_err();
+    assert!(matches!(unobserved, Unobserved::Unreachable { reason, .. } if reason.contains("expired")));
 }
 
 #[tokio::test]
-async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
+async fn an_untrusted_certificate_is_reported_and_no_request_is_sent() {
     let real = served((2100, 1, 1), &[("/", "HTTP/1.1 200 OK\r\n\r\n")]).await;
     let place = real.addresses(&at("/")).await.unwrap()[0];
     let roots = real.known.roots.clone();
@@ -161,13 +161,13 @@ async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
             Clock::System,
         )
     };
-    let nobody_signed = (internet(HOST, Vec::new()), at("/"), "UnknownIssuer");
-    let of_another_name = (internet("other.example.com", roots), "https://other.example.com/".parse().unwrap(), "name");
-    for (internet, url, wanted) in [nobody_signed, of_another_name] {
-        let seen = internet.certificate(&url).await;
-        let Ok(CertificateSeen::NotTrusted { reason }) = &seen else { panic!("{seen:?}") };
+    let unknown_issuer = (internet(HOST, Vec::new()), at("/"), "UnknownIssuer");
+    let other_name = (internet("other.example.com", roots), "https://other.example.com/".parse().unwrap(), "name");
+    for (internet, url, wanted) in [unknown_issuer, other_name] {
+        let certificate = internet.certificate(&url).await;
+        let Ok(ObservedCertificate::NotTrusted { reason }) = &certificate else { panic!("{certificate:?}") };
         assert!(reason.contains(wanted), "{reason}");
-        assert!(matches!(internet.ask(Ask::get(url)).await, Err(Blind::Unreachable { .. })));
+        assert!(matches!(internet.fetch(PageRequest::get(url)).await, Err(Unobserved::Unreachable { .. })));
     }
     // An unreachable host says nothing about a certificate.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -175,5 +175,5 @@ async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
     drop(listener);
     let internet =
         Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), nobody)]), ..Known::default() }, Clock::System);
-    assert!(matches!(internet.certificate(&at("/")).await, Err(Blind::Unreachable { .. })));
+    assert!(matches!(internet.certificate(&at("/")).await, Err(Unobserved::Unreachable { .. })));
 }

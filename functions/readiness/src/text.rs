@@ -1,9 +1,9 @@
 //! The report as text.
 
 use domain::language::Language;
-use readiness_checks::{Report, Shown};
+use readiness_checks::{Report, TableOptions};
 
 /// Returns the whole report as text.
 pub fn table(report: &Report, language: Language) -> String {
-    readiness_checks::table(report, language, Shown { every_check: true, in_colour: false })
+    readiness_checks::table(report, language, TableOptions { show_all_checks: true, use_color: false })
 }

@@ -1,4 +1,4 @@
-//! What a report says as a page and as text, of listings in every state.
+//! The report as a page and as text, of listings in every state.
 
 #![expect(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ fn pages() -> Vec<(&'static str, Report, Language, String)> {
             let (_, body) = rest.split_once("</style>").unwrap();
             let (policy, rest) = head.split_once("sha256-").unwrap();
             let (_, head) = rest.split_once("&#39;").unwrap();
-            // An id is another each time.
+            // The id differs in each run.
             let body = body.replace(&newest.id.to_string(), "…");
             pages.push((name, newest.clone(), language, format!("{policy}sha256-…&#39;{head}…{body}")));
         }
@@ -31,14 +31,14 @@ fn pages() -> Vec<(&'static str, Report, Language, String)> {
     pages
 }
 
-/// A text as it stands in a page.
+/// Returns a text as it is escaped in a page.
 fn escaped(text: &str) -> String {
     let signs = [('&', "&#38;"), ('<', "&#60;"), ('>', "&#62;"), ('"', "&#34;"), ('\'', "&#39;")];
     signs.iter().fold(text.to_owned(), |text, (sign, code)| text.replace(*sign, code))
 }
 
 #[test]
-fn pages_of_a_listing_on_its_way() {
+fn pages_match_their_snapshots() {
     for (name, _, language, page) in pages() {
         if ["verifying", "public"].contains(&name) {
             insta::assert_snapshot!(format!("{name}-{}", language.tag()), page);
@@ -47,8 +47,8 @@ fn pages_of_a_listing_on_its_way() {
 }
 
 #[test]
-fn the_answer_comes_first() {
-    let said = |name: &str, language: Language| {
+fn the_summary_comes_first() {
+    let summary = |name: &str, language: Language| {
         let (.., page) =
             pages().into_iter().find(|(of, _, in_language, _)| (*of, *in_language) == (name, language)).unwrap();
         let answer = page.split_once("<h1 id=\"answer\">").unwrap().1;
@@ -61,37 +61,33 @@ fn the_answer_comes_first() {
             ["7 手順中 0 手順が完了", "次の手順:", "出品者として登録する"],
         ),
         ("verifying", ["6 of 7", "Next:", "Verify the integration"], ["7 手順中 6", "次の手順:", "連携を検証する"]),
+        ("failing", ["7 of 9", "Fix first:", "Prepare the product"], ["9 手順中 7", "先に直す手順:", "製品を準備する"]),
         (
-            "failing",
-            ["7 of 9", "Mend first:", "Prepare the product"],
-            ["9 手順中 7", "先に直す手順:", "製品を準備する"],
-        ),
-        (
-            "old-attestations",
+            "expired-attestations",
             ["4 of 7", "Next:", "Fill in the public profile"],
             ["7 手順中 4", "次の手順:", "公開プロフィールを記入する"],
         ),
         (
             "test-phase-done",
-            ["7 of 7", "The test phase is done", "with a stack of its own"],
+            ["7 of 7", "The test phase is done", "with its own stack"],
             ["7 手順中 7", "テストフェーズは完了", "本番用のスタック"],
         ),
         ("in-review", ["8 of 9", "Waiting for AWS:", "Publication"], ["9 手順中 8", "AWS の対応待ち:", "公開"]),
         (
             "public",
-            ["9 of 9", "Every step is done", "everybody can buy"],
+            ["9 of 9", "Every step is done", "all buyers can buy"],
             ["9 手順中 9", "すべての手順が完了", "だれでも"],
         ),
     ] {
         for (language, wanted) in [(Language::English, english), (Language::Japanese, japanese)] {
-            let said = said(name, language);
-            assert!(wanted.iter().all(|part| said.contains(part)), "{name}: {wanted:?}\n{said}");
+            let summary = summary(name, language);
+            assert!(wanted.iter().all(|part| summary.contains(part)), "{name}: {wanted:?}\n{summary}");
         }
     }
 }
 
 #[test]
-fn every_check_stands_in_the_page_with_its_outcome_in_words_and_how_to_mend_it() {
+fn every_check_is_in_the_page_with_its_outcome_and_remediation() {
     for (name, report, language, page) in pages() {
         let texts = texts(language);
         for finding in &report.checks {
@@ -101,11 +97,11 @@ fn every_check_stands_in_the_page_with_its_outcome_in_words_and_how_to_mend_it()
             let mut wanted = vec![
                 texts.say(finding.sign().message()),
                 texts.say(&finding.message()),
-                finding.said.in_language(texts),
+                finding.message.in_language(texts),
                 finding.check.clone(),
             ];
             if !finding.outcome.holds() {
-                wanted.push(texts.say(&format!("{}.mend", finding.message())));
+                wanted.push(texts.say(&format!("{}.remediation", finding.message())));
             }
             if finding.sign() == Sign::Attested {
                 wanted.push(finding.attestation.as_ref().unwrap().note.clone());
@@ -114,7 +110,7 @@ fn every_check_stands_in_the_page_with_its_outcome_in_words_and_how_to_mend_it()
                 assert!(entry.contains(&escaped(&text)), "{name} {id}: {text}\n{entry}");
             }
         }
-        // An id of a text shows itself where the text is lacking.
+        // A missing text would show its id.
         assert!(!page.contains(">report-") && !page.contains(">step-"), "{name}");
         let text = text::table(&report, language);
         assert!(report.checks.iter().all(|finding| text.contains(&format!("[{}]", finding.check))), "{name}");
@@ -122,7 +118,7 @@ fn every_check_stands_in_the_page_with_its_outcome_in_words_and_how_to_mend_it()
 }
 
 #[test]
-fn nothing_breaks_out_of_the_page_and_nothing_is_loaded() {
+fn markup_is_escaped_and_nothing_is_loaded() {
     for (name, _, language, page) in pages() {
         let lower = page.to_lowercase();
         assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
@@ -132,7 +128,7 @@ fn nothing_breaks_out_of_the_page_and_nothing_is_loaded() {
         {
             assert!(!lower.replace("&#60;img src=x", "").contains(wrong), "{name}: {wrong}");
         }
-        // What it leads to is in the page itself, or AWS.
+        // Links lead to the page itself or to AWS.
         for link in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             let target = link.strip_prefix('#').map(|id| format!("id=\"{id}\""));
             assert!(
@@ -144,7 +140,7 @@ fn nothing_breaks_out_of_the_page_and_nothing_is_loaded() {
 }
 
 #[test]
-fn an_id_stands_once_in_a_page() {
+fn an_id_is_unique_in_a_page() {
     for (name, .., page) in pages() {
         let mut ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         ids.sort_unstable();

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 pub(super) const HIDDEN: i32 = 5;
 
 /// The most receive calls for a queue, of ten messages each.
-const LOOKS: usize = 10;
+const RECEIVES_MAX: usize = 10;
 
 /// The time that SQS waits for messages, in seconds (long polling): with it SQS queries all of its servers, and not
 /// some.
@@ -54,12 +54,12 @@ pub(super) struct Move {
     pub(super) started: i64,
     pub(super) moved: i64,
     pub(super) of: i64,
-    pub(super) stands: Stands,
+    pub(super) status: MoveStatus,
 }
 
 /// The status of a move.
 #[derive(Debug)]
-pub(super) enum Stands {
+pub(super) enum MoveStatus {
     Running,
     Completed,
     /// The move failed or was stopped, for this reason.
@@ -81,23 +81,25 @@ impl<'a> Queue<'a> {
         let visible = number(QueueAttributeName::ApproximateNumberOfMessages);
         let hidden = number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
         let arn = attributes.get(&QueueAttributeName::QueueArn).cloned();
-        let (Some(arn), Some(visible)) = (arn, visible) else { bail!("SQS does not say how much is in {}", self.name) };
+        let (Some(arn), Some(visible)) = (arn, visible) else {
+            bail!("SQS does not return the number of messages in {}", self.name)
+        };
         let hidden = hidden.unwrap_or_default();
         Ok(Counted { arn, messages: visible + hidden, hidden })
     }
 
     /// Returns up to a hundred messages of the queue. They stay there, and are visible again afterwards.
-    pub(super) async fn look(&self) -> anyhow::Result<Vec<DeadLetter>> {
+    pub(super) async fn peek(&self) -> anyhow::Result<Vec<DeadLetter>> {
         let mut handles = Vec::new();
-        let looked = self.receive(&mut handles).await;
+        let letters = self.receive(&mut handles).await;
         self.show_again(&handles).await;
-        looked
+        letters
     }
 
     /// Receives messages until no more are visible, and adds the receipt handles of all of them to `handles`.
     async fn receive(&self, handles: &mut Vec<String>) -> anyhow::Result<Vec<DeadLetter>> {
         let mut letters = BTreeMap::new();
-        for _ in 0..LOOKS {
+        for _ in 0..RECEIVES_MAX {
             let asked = self
                 .client
                 .receive_message()
@@ -139,7 +141,7 @@ impl<'a> Queue<'a> {
             let asked = self.client.change_message_visibility_batch().queue_url(self.url).set_entries(Some(entries));
             if let Err(error) = asked.send().await {
                 let error = self.failed("sqs:ChangeMessageVisibility", &error);
-                note_line(format_args!("{error} What was looked at is in sight again after {HIDDEN} seconds"));
+                note_line(format_args!("{error} The messages are visible again after {HIDDEN} seconds."));
                 return;
             }
         }
@@ -161,16 +163,19 @@ impl<'a> Queue<'a> {
         let Some(task) = answer.results.unwrap_or_default().into_iter().next() else { return Ok(None) };
         let moved = task.approximate_number_of_messages_moved;
         let of = task.approximate_number_of_messages_to_move.unwrap_or(moved);
-        let stands = match task.status.as_deref().unwrap_or_default() {
-            "RUNNING" | "CANCELLING" => Stands::Running,
-            "COMPLETED" => Stands::Completed,
-            other => Stands::Failed(task.failure_reason.unwrap_or_else(|| format!("it is {other}"))),
+        let status = match task.status.as_deref().unwrap_or_default() {
+            "RUNNING" | "CANCELLING" => MoveStatus::Running,
+            "COMPLETED" => MoveStatus::Completed,
+            other => MoveStatus::Failed(task.failure_reason.unwrap_or_else(|| format!("it is {other}"))),
         };
-        Ok(Some(Move { started: task.started_timestamp, moved, of, stands }))
+        Ok(Some(Move { started: task.started_timestamp, moved, of, status }))
     }
 
     fn failed(&self, permissions: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
         let error = Failure::of(error);
-        anyhow::anyhow!("SQS does not do it for {}: {error}. Do the credentials allow {permissions}?", self.name)
+        anyhow::anyhow!(
+            "SQS refuses a request for {}: {error}. Check that the credentials allow {permissions}.",
+            self.name
+        )
     }
 }

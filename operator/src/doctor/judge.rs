@@ -1,31 +1,31 @@
-//! Judges what the checks have found.
+//! Judges the results of the checks.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Line, Verdict};
 
 /// The most that a clock may be off. AWS refuses signatures that are five minutes off, and answers take their time.
-const MOST_OFF: SignedDuration = SignedDuration::from_secs(60);
+const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// Judges a stack by CloudFormation's status of its last deployment.
 pub(super) fn stack(name: &str, status: &str) -> Line {
-    let says = format!("{name} is {status}");
+    let message = format!("{name} is {status}");
     match status {
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Line::not_ok(
             "stack",
-            says,
+            message,
             "its first deployment failed: remove it and deploy again (docs/OPERATIONS.md, \"Set up your shell\")",
         ),
         "UPDATE_ROLLBACK_COMPLETE" => {
-            Line::ok("stack", format!("{says}: the last deployment failed, and the one before it runs"))
+            Line::ok("stack", format!("{message}: the last deployment failed, and the one before it runs"))
         }
         _ if status.ends_with("_IN_PROGRESS") => {
-            Line::not_ok("stack", says, "a deployment is under way: look again when it is done")
+            Line::not_ok("stack", message, "a deployment is in progress: check again when it is done")
         }
         _ if status.ends_with("_FAILED") || status.starts_with("DELETE") => {
-            Line::not_ok("stack", says, "see the stack's events in CloudFormation for what failed")
+            Line::not_ok("stack", message, "see the stack's events in CloudFormation for what failed")
         }
-        _ => Line::ok("stack", says),
+        _ => Line::ok("stack", message),
     }
 }
 
@@ -38,23 +38,26 @@ pub(super) fn permissions(lines: &[Line]) -> Line {
     let (granted, failed) = (needed(Verdict::Ok), needed(Verdict::NotOk));
     if !missing.is_empty() {
         let missing = missing.join(", ");
-        return Line::not_ok("permissions", format!("{missing}: denied"), format!("allow {missing}"));
+        return Line::not_ok("permissions", format!("These are denied: {missing}"), format!("allow {missing}"));
     }
     if granted.is_empty() {
-        return Line::could_not_look("permissions", "nothing answered");
+        return Line::could_not_check("permissions", "no call was answered");
     }
-    let unseen = match failed.is_empty() {
+    let unchecked = match failed.is_empty() {
         true => String::new(),
-        false => format!("; not seen: {}", failed.join(", ")),
+        false => format!("; not checked: {}", failed.join(", ")),
     };
-    Line::ok("permissions", format!("{}{unseen} (what changes something was not tried)", granted.join(", ")))
+    Line::ok(
+        "permissions",
+        format!("These are allowed: {}{unchecked} (calls that change something were not tried)", granted.join(", ")),
+    )
 }
 
 /// Returns `true` if a call was denied. Every service has its own code for that, and all of them have one of these
 /// words.
 fn is_denied(line: &Line) -> bool {
-    let words = ["AccessDenied", "not authorized", "does not let these credentials"];
-    line.result == Verdict::NotOk && words.iter().any(|word| line.says.contains(word))
+    let words = ["AccessDenied", "not authorized", "denies these credentials", "denies access to these credentials"];
+    line.result == Verdict::NotOk && words.iter().any(|word| line.message.contains(word))
 }
 
 /// Compares this command's version with the stack's.
@@ -67,7 +70,7 @@ pub(super) fn versions(ours: &str, of_stack: Option<&str>) -> Line {
             "install the command from the version that is deployed, or deploy this one",
         ),
         None => {
-            Line::could_not_look("versions", format!("this command is {ours}, and the stack does not tell its own"))
+            Line::could_not_check("versions", format!("this command is {ours}, and the stack has no output Version"))
         }
     }
 }
@@ -76,13 +79,13 @@ pub(super) fn versions(ours: &str, of_stack: Option<&str>) -> Line {
 pub(super) fn clock(here: Timestamp, there: Timestamp) -> Line {
     let off = here.duration_since(there);
     let seconds = off.as_secs().unsigned_abs();
-    let says = match off.is_negative() {
-        true => format!("{seconds} seconds behind AWS's"),
-        false => format!("{seconds} seconds ahead of AWS's"),
+    let message = match off.is_negative() {
+        true => format!("It is {seconds} seconds behind AWS's"),
+        false => format!("It is {seconds} seconds ahead of AWS's"),
     };
-    match off.abs() > MOST_OFF {
-        true => Line::not_ok("clock", says, "set this machine's clock by NTP: AWS refuses signatures 5 minutes off"),
-        false => Line::ok("clock", says),
+    match off.abs() > CLOCK_DIFFERENCE_MAX {
+        true => Line::not_ok("clock", message, "set this machine's clock by NTP: AWS refuses signatures 5 minutes off"),
+        false => Line::ok("clock", message),
     }
 }
 
@@ -107,31 +110,34 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_is_told_from_an_answer_that_is_missing() {
+    fn a_denied_call_differs_from_an_unanswered_one() {
         let ok = || Line::ok("stack", "there").needing("cloudformation:DescribeStacks");
-        let failed = |says: &str| Line::not_ok("dead letters", says, "").needing("sqs:GetQueueAttributes");
+        let failed = |message: &str| Line::not_ok("dead letters", message, "").needing("sqs:GetQueueAttributes");
         let granted = permissions(&[ok(), failed("no connection")]);
         assert_eq!(granted.result, Verdict::Ok);
-        assert!(granted.says.contains("not seen: sqs:GetQueueAttributes"), "{}", granted.says);
+        assert!(granted.message.contains("not checked: sqs:GetQueueAttributes"), "{}", granted.message);
         let denied = permissions(&[ok(), failed("AccessDeniedException")]);
-        assert_eq!((denied.result, denied.mend.as_deref()), (Verdict::NotOk, Some("allow sqs:GetQueueAttributes")));
-        assert_eq!(permissions(&[failed("no connection")]).result, Verdict::CouldNotLook);
+        assert_eq!(
+            (denied.result, denied.remediation.as_deref()),
+            (Verdict::NotOk, Some("allow sqs:GetQueueAttributes"))
+        );
+        assert_eq!(permissions(&[failed("no connection")]).result, Verdict::CouldNotCheck);
     }
 
     #[test]
-    fn versions_and_clocks_are_held_beside_each_other() {
+    fn versions_and_clocks_are_compared() {
         assert_eq!(versions("1.2.3", Some("1.2.3")).result, Verdict::Ok);
         assert_eq!(versions("1.2.3", Some("1.2.4")).result, Verdict::NotOk);
-        assert_eq!(versions("1.2.3", None).result, Verdict::CouldNotLook);
+        assert_eq!(versions("1.2.3", None).result, Verdict::CouldNotCheck);
         let there: Timestamp = "2026-11-10T09:00:00Z".parse().unwrap();
-        for (off, expected, says) in [
-            (0, Verdict::Ok, "0 seconds ahead"),
-            (-60, Verdict::Ok, "60 seconds behind"),
-            (-61, Verdict::NotOk, "61 seconds behind"),
-            (400, Verdict::NotOk, "400 seconds ahead"),
+        for (off, expected, message) in [
+            (0, Verdict::Ok, "It is 0 seconds ahead"),
+            (-60, Verdict::Ok, "It is 60 seconds behind"),
+            (-61, Verdict::NotOk, "It is 61 seconds behind"),
+            (400, Verdict::NotOk, "It is 400 seconds ahead"),
         ] {
             let line = clock(there + SignedDuration::from_secs(off), there);
-            assert!(line.result == expected && line.says.starts_with(says), "{line:?}");
+            assert!(line.result == expected && line.message.starts_with(message), "{line:?}");
         }
     }
 }

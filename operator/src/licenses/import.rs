@@ -36,7 +36,7 @@ struct Imported {
 pub(super) async fn run(file: &Path, dry_run: bool, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let name = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("{name} cannot be read"))?;
-    let text = String::from_utf8(bytes).with_context(|| format!("{name} is not UTF-8: save it as CSV UTF-8"))?;
+    let text = String::from_utf8(bytes).with_context(|| format!("{name} is not UTF-8: save it as CSV in UTF-8"))?;
     let parts = parts(&text).with_context(|| format!("{name} cannot be imported"))?;
     let api = api.api().await?;
     let mut imported = Imported { dry_run, ..Imported::default() };
@@ -47,9 +47,9 @@ pub(super) async fn run(file: &Path, dry_run: bool, api: &ApiArguments, json: bo
         say(table(&imported.results))?;
         say(imported.summary())?;
     }
-    sent.with_context(|| imported.break_off())?;
-    ensure!(imported.unconfirmed == 0 && imported.not_imported == 0, "{}", imported.break_off());
-    ensure!(imported.refused == 0, "{} rows were refused: mend them, and send the same file again", imported.refused);
+    sent.with_context(|| imported.describe_stop())?;
+    ensure!(imported.unconfirmed == 0 && imported.not_imported == 0, "{}", imported.describe_stop());
+    ensure!(imported.refused == 0, "{} rows were refused: fix them, and import the file again", imported.refused);
     Ok(())
 }
 
@@ -72,20 +72,22 @@ impl Imported {
 
     fn summary(&self) -> String {
         let Self { dry_run, imported, unchanged, refused, unconfirmed, not_imported, .. } = self;
-        let would = if *dry_run { "would be " } else { "" };
-        let whole = format!("{imported} {would}imported, {unchanged} unchanged, {refused} refused");
+        let which = if *dry_run { "Rows that would be imported" } else { "Rows imported" };
+        let counts = format!("{which}: {imported}, unchanged: {unchanged}, refused: {refused}");
         match (unconfirmed, not_imported) {
-            (0, 0) => whole,
-            (unconfirmed, not_imported) => format!("{whole}, {unconfirmed} not confirmed, {not_imported} not imported"),
+            (0, 0) => format!("{counts}."),
+            (unconfirmed, not_imported) => {
+                format!("{counts}, not confirmed: {unconfirmed}, not imported: {not_imported}.")
+            }
         }
     }
 
     /// Describes what an import that broke off leaves behind, and what to do.
-    fn break_off(&self) -> String {
+    fn describe_stop(&self) -> String {
         let answered = self.imported + self.unchanged + self.refused;
-        let begin = format!("the import broke off after {answered} of {} rows", self.results.len());
+        let begin = format!("the import stopped after {answered} of {} rows", self.results.len());
         if self.dry_run {
-            return format!("{begin}. A dry run imports nothing: send the same file again");
+            return format!("{begin}. A dry run imports nothing: repeat the command");
         }
         let lines = |status: &[&str]| {
             let mut rows = self.results.iter().filter(|result| status.contains(&cell(result, "/status").as_str()));
@@ -95,15 +97,12 @@ impl Imported {
         };
         let mut parts = vec![begin];
         if self.unconfirmed > 0 {
-            parts.push(format!("{} may be imported or not ({})", self.unconfirmed, lines(&["retry", "unanswered"])));
+            parts.push(format!("{} may be imported ({})", self.unconfirmed, lines(&["retry", "unanswered"])));
         }
         if self.not_imported > 0 {
             parts.push(format!("{} are not imported ({})", self.not_imported, lines(&["not_imported"])));
         }
-        format!(
-            "{}. Send the same file again: that is safe, rows that are imported already stay as they are",
-            parts.join(", ")
-        )
+        format!("{}. Import the same file again: that is safe, because imported rows stay unchanged", parts.join(", "))
     }
 }
 
@@ -125,7 +124,7 @@ fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
     let mut begins = Vec::new();
     for record in reader.records().skip(1) {
         let at = record?.position().map(csv::Position::byte).and_then(|at| usize::try_from(at).ok());
-        begins.push(at.context("a row is nowhere")?);
+        begins.push(at.context("the position of a row is unknown")?);
     }
     let header = begins.first().and_then(|first| text.get(..*first)).unwrap_or_default();
     let part = |(number, rows): (usize, &[usize])| {
@@ -144,8 +143,8 @@ async fn send(parts: &[Part], api: &Api, imported: &mut Imported) -> anyhow::Res
     let mut progress = Progress::begin();
     let mut outcome = Ok(());
     for part in parts {
-        let is_broken_off = outcome.is_err() || imported.unconfirmed > 0;
-        let results = match is_broken_off {
+        let has_stopped = outcome.is_err() || imported.unconfirmed > 0;
+        let results = match has_stopped {
             true => part.without_results("not_imported"),
             false => post(part, api, imported.dry_run).await.unwrap_or_else(|(status, error)| {
                 outcome = Err(error);
@@ -155,7 +154,7 @@ async fn send(parts: &[Part], api: &Api, imported: &mut Imported) -> anyhow::Res
         for (line, result) in part.lines.iter().zip(results) {
             imported.add(*line, result);
         }
-        progress.say(&format!("{} rows so far", imported.results.len()));
+        progress.say(&format!("Sent {} rows so far", imported.results.len()));
     }
     outcome
 }
@@ -181,7 +180,7 @@ impl Part {
 }
 
 fn table(results: &[Value]) -> Table {
-    let mut table = Table::of(&["LINE", "STATUS", "LICENSE", "BILLED FROM", "MOVES AT", "WHAT IS WRONG"]);
+    let mut table = Table::of(&["LINE", "STATUS", "LICENSE", "BILLED FROM", "MOVES AT", "PROBLEM"]);
     for result in results {
         let wrong = ["/code", "/detail", "/action"].map(|member| cell(result, member));
         let wrong = if wrong.iter().all(|part| part == "-") { "-".to_owned() } else { wrong.join(": ") };
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_file_is_sent_in_parts_that_know_their_lines() {
+    fn a_long_file_is_sent_in_parts_with_the_lines_of_their_rows() {
         for end in ["\n", "\r\n"] {
             let rows: Vec<String> = (0..450).map(|row| format!("p,t{row},\"a{end}b\"")).collect();
             let text = format!("\u{feff}product,tenant,company{end}{}{end}", rows.join(end));

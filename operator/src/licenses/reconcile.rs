@@ -23,9 +23,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(930);
 /// The time for which another run is waited for: longer than one may take.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(16 * 60);
 
-/// The pause before the next attempt while another run is under way: at first, and the longest later.
-const FIRST_TRY: Duration = Duration::from_secs(1);
-const LATER_TRIES: Duration = Duration::from_secs(15);
+/// The pause before the next attempt while another run is in progress: at first, and the longest later.
+const RETRY_PAUSE_MIN: Duration = Duration::from_secs(1);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// The licenses.
+    /// Reconcile these licenses.
     #[arg(value_name = "LICENSE")]
     licenses: Vec<String>,
     /// Reconcile the licenses of this AWS account.
@@ -59,7 +59,10 @@ pub(super) async fn run(Arguments { which, api, json }: &Arguments) -> anyhow::R
         Which { account: Some(account), .. } => {
             let path = format!("/v1/licenses?limit=200&account={}", encoded(account));
             let licenses = api.api().await?.list(&path, "licenses").await?;
-            ensure!(!licenses.is_empty(), "no license of the account {account} is known: is it the buyer's?");
+            ensure!(
+                !licenses.is_empty(),
+                "no license of the account {account} is known. Check that it is the buyer's account"
+            );
             let ids: Vec<String> = licenses.iter().map(|license| cell(license, "/id")).collect();
             each(&ids, api, *json).await
         }
@@ -73,7 +76,7 @@ async fn each(licenses: &[String], api: &ApiArguments, json: bool) -> anyhow::Re
     let mut progress = Progress::begin();
     let (mut answers, mut failed) = (Vec::new(), Vec::new());
     for (number, license) in licenses.iter().enumerate() {
-        progress.say(&format!("license {} of {}", number + 1, licenses.len()));
+        progress.say(&format!("Checking license {} of {}", number + 1, licenses.len()));
         match api.post(&format!("/v1/licenses/{}/reconcile", encoded(license)), &Value::Null).await {
             Ok(answer) => answers.push(answer),
             Err(error) => failed.push((license, format!("{error:#}"))),
@@ -91,12 +94,12 @@ async fn each(licenses: &[String], api: &ApiArguments, json: bool) -> anyhow::Re
             say(format!("{license}: {error}"))?;
         }
     }
-    ensure!(failed.is_empty(), "{} of {} licenses were not looked at", failed.len(), licenses.len());
+    ensure!(failed.is_empty(), "{} of {} licenses could not be checked", failed.len(), licenses.len());
     Ok(())
 }
 
 fn table(answers: &[Value]) -> Table {
-    let mut table = Table::of(&["LICENSE", "STATE", "MADE GOOD", "FOR A PERSON"]);
+    let mut table = Table::of(&["LICENSE", "STATE", "REPAIRS", "FINDINGS"]);
     for answer in answers {
         let kinds = |member: &str| {
             let of = answer.get(member).and_then(Value::as_array).into_iter().flatten();
@@ -128,7 +131,7 @@ struct Report {
 
 /// The result of all runs.
 #[derive(Debug, Default, Serialize)]
-struct Whole {
+struct Total {
     licenses: u64,
     repairs: BTreeMap<String, u64>,
     findings: BTreeMap<String, u64>,
@@ -142,7 +145,7 @@ struct Whole {
     to_retry: u64,
 }
 
-impl Whole {
+impl Total {
     /// Adds the result of a run. Returns `true` if another run must follow: something is left, and the run has made
     /// progress.
     fn add(&mut self, report: Report) -> bool {
@@ -167,9 +170,9 @@ impl Whole {
         if json {
             return say_json(self);
         }
-        say(format!("{} licenses were looked at", self.licenses))?;
-        say(format!("made good: {}", counted(&self.repairs)))?;
-        say(format!("for a person (docs/OPERATIONS.md, ReconcileFindingsAlarm): {}", counted(&self.findings)))
+        say(format!("Licenses checked: {}.", self.licenses))?;
+        say(format!("Repairs: {}.", counted(&self.repairs)))?;
+        say(format!("Findings (docs/OPERATIONS.md, ReconcileFindingsAlarm): {}.", counted(&self.findings)))
     }
 }
 
@@ -180,58 +183,62 @@ async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let config = stack.config().await;
     let function = stack.resource(&config, FUNCTION).await?;
     let lambda = Lambda::new(&config)?;
-    let mut whole = Whole::default();
-    let ended = run_all(&lambda, &function, &mut whole).await;
-    if whole.runs > 0 {
-        whole.show(json)?;
+    let mut total = Total::default();
+    let ended = run_all(&lambda, &function, &mut total).await;
+    if total.runs > 0 {
+        total.show(json)?;
     }
     ended?;
     ensure!(
-        !whole.unfinished,
-        "AWS does not answer, so the walk is not done: the next run of the schedule goes on with it. The function's log \
-         says why"
+        !total.unfinished,
+        "AWS does not answer, so the reconciliation is not complete: the next scheduled run continues with it. See the \
+         function's log"
     );
-    ensure!(whole.failures == 0, "{} could not be looked at; the function's log names them", whole.failures);
+    ensure!(
+        total.failures == 0,
+        "licenses that could not be checked: {}; the function's log lists them",
+        total.failures
+    );
     Ok(())
 }
 
-async fn run_all(lambda: &Lambda, function: &str, whole: &mut Whole) -> anyhow::Result<()> {
+async fn run_all(lambda: &Lambda, function: &str, total: &mut Total) -> anyhow::Result<()> {
     loop {
-        let payload = if whole.runs == 0 { json!({ "restart": true }) } else { json!({}) };
-        let answer = run_once(lambda, function, &payload, whole.runs + 1).await?;
-        let report = serde_json::from_value(answer).context("the function answered no report")?;
-        if !whole.add(report) {
+        let payload = if total.runs == 0 { json!({ "restart": true }) } else { json!({}) };
+        let answer = run_once(lambda, function, &payload, total.runs + 1).await?;
+        let report = serde_json::from_value(answer).context("the function returned no report")?;
+        if !total.add(report) {
             return Ok(());
         }
     }
 }
 
-/// Runs the function once, after waiting until no other run is under way: the schedule starts one every hour.
+/// Runs the function once, after waiting until no other run is in progress: the schedule starts one every hour.
 async fn run_once(lambda: &Lambda, function: &str, payload: &Value, run: u32) -> anyhow::Result<Value> {
-    let (began, mut pause, mut progress) = (Instant::now(), FIRST_TRY, Progress::begin());
-    progress.note(&format!("run {run} of the reconciliation; it may take 15 minutes"));
+    let (began, mut pause, mut progress) = (Instant::now(), RETRY_PAUSE_MIN, Progress::begin());
+    progress.note(&format!("Starting run {run} of the reconciliation, which may take 15 minutes."));
     loop {
         let invoked = lambda.invoke(function, payload, TIME_LIMIT);
-        match progress.wait(&format!("run {run} of the reconciliation"), invoked).await? {
+        match progress.wait(&format!("Run {run} of the reconciliation"), invoked).await? {
             Invoked::Answered(answer) => return Ok(answer),
             Invoked::Busy if began.elapsed() < RECONCILE_TIMEOUT => {}
             Invoked::Busy => bail!(
-                "{function} cannot run: another run is under way since {} minutes, as one runs at a time, or the function \
-                 was stopped. Try again in some minutes",
+                "{function} cannot run: another run has been in progress for {} minutes, or the function was stopped. Only one \
+                 run is possible at a time. Try again in some minutes",
                 RECONCILE_TIMEOUT.as_secs() / 60
             ),
         }
-        if pause == FIRST_TRY {
-            progress.note("another run is under way, or the function was stopped: waiting until it can run");
+        if pause == RETRY_PAUSE_MIN {
+            progress.note("Another run is in progress, or the function was stopped. Waiting until it can run.");
         }
-        progress.wait("waiting for another run", tokio::time::sleep(pause)).await;
-        pause = (pause * 2).min(LATER_TRIES);
+        progress.wait("Waiting for another run", tokio::time::sleep(pause)).await;
+        pause = (pause * 2).min(RETRY_PAUSE_MAX);
     }
 }
 
 fn counted(kinds: &BTreeMap<String, u64>) -> String {
     match kinds.is_empty() {
-        true => "nothing".to_owned(),
+        true => "none".to_owned(),
         false => kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", "),
     }
 }
@@ -244,37 +251,37 @@ mod tests {
     type Run = (u64, u64, u64, u64, bool);
 
     #[test]
-    fn runs_follow_one_another_while_they_come_further_and_only_what_is_left_has_failed() {
+    fn runs_repeat_while_they_make_progress_and_only_remaining_failures_count() {
         let cases: [(&str, &[Run], bool, u64); 10] = [
-            ("all at once", &[(9, 0, 0, 0, false)], false, 0),
-            ("it goes on", &[(9, 0, 0, 0, true)], true, 0),
-            ("what failed is tried again", &[(8, 1, 1, 0, false)], true, 1),
-            ("and is mended", &[(8, 1, 1, 0, false), (1, 0, 0, 0, false)], false, 0),
-            ("or fails again", &[(8, 1, 1, 0, false), (0, 1, 1, 0, false)], false, 1),
-            ("beside what waits", &[(8, 1, 1, 0, false), (2, 1, 1, 0, false)], false, 1),
-            ("what is refused is not tried again", &[(8, 2, 1, 1, false), (1, 0, 0, 0, false)], false, 1),
+            ("one run", &[(9, 0, 0, 0, false)], false, 0),
+            ("the walk continues", &[(9, 0, 0, 0, true)], true, 0),
+            ("a failure is retried", &[(8, 1, 1, 0, false)], true, 1),
+            ("the retry succeeds", &[(8, 1, 1, 0, false), (1, 0, 0, 0, false)], false, 0),
+            ("the retry fails", &[(8, 1, 1, 0, false), (0, 1, 1, 0, false)], false, 1),
+            ("a failure beside waiting licenses", &[(8, 1, 1, 0, false), (2, 1, 1, 0, false)], false, 1),
+            ("a refused license is not retried", &[(8, 2, 1, 1, false), (1, 0, 0, 0, false)], false, 1),
             ("others fail at the end of the walk", &[(8, 5, 5, 0, true), (7, 5, 5, 0, false)], true, 5),
             ("AWS does not answer", &[(8, 5, 5, 0, true), (0, 5, 30, 0, true)], false, 30),
             ("agreements take long", &[(8, 0, 0, 0, true), (0, 0, 0, 0, true)], true, 0),
         ];
-        for (what, runs, goes_on, failures) in cases {
-            let mut whole = Whole::default();
-            let mut went_on = Vec::new();
+        for (case, runs, continues, failures) in cases {
+            let mut total = Total::default();
+            let mut continued = Vec::new();
             for &(licenses, failures, to_retry, skipped, unfinished) in runs {
                 let report =
                     Report { licenses, failures, to_retry, skipped: Some(skipped), unfinished, ..Report::default() };
-                went_on.push(whole.add(report));
+                continued.push(total.add(report));
             }
-            assert_eq!((went_on.pop(), whole.failures), (Some(goes_on), failures), "{what}");
-            assert!(went_on.iter().all(|went_on| *went_on), "{what}");
+            assert_eq!((continued.pop(), total.failures), (Some(continues), failures), "{case}");
+            assert!(continued.iter().all(|continued| *continued), "{case}");
         }
     }
 
     #[test]
-    fn a_stack_from_before_tells_less() {
+    fn a_report_of_an_older_stack_has_fewer_fields() {
         let report = json!({ "licenses": 3, "repairs": {}, "findings": {}, "failures": 2, "unfinished": true });
-        let mut whole = Whole::default();
-        assert!(whole.add(serde_json::from_value(report).unwrap()));
-        assert_eq!(whole.failures, 2);
+        let mut total = Total::default();
+        assert!(total.add(serde_json::from_value(report).unwrap()));
+        assert_eq!(total.failures, 2);
     }
 }

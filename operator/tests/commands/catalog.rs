@@ -2,12 +2,12 @@
 
 use domain::listing::{Listing, Stage};
 use marketplace::Catalog;
-use readiness_checks::{ApplicationSeen, Blind, CHECKS, Facts, Look, Outcome, PageSeen, StackSeen, assess};
+use readiness_checks::{CHECKS, Facts, ObservedApplication, ObservedPage, ObservedStack, Outcome, Unobserved, assess};
 use reqwest::Method;
 use sandbox::aws::{EntityKind, Status, fulfillment_url};
 use serde_json::{Value, json};
 
-use crate::fixture::{Said, World};
+use crate::fixture::{CommandOutput, World};
 
 const CONSUMPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-consumption.toml");
 
@@ -20,7 +20,7 @@ async fn bare() -> World {
     world
 }
 
-async fn apply(world: &World) -> Said {
+async fn apply(world: &World) -> CommandOutput {
     world.run(&["listing", "apply", "--yes", CONSUMPTION]).await
 }
 
@@ -37,9 +37,7 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
 
 /// Returns the auditor's findings on the listing in AWS: each check, its outcome and its text.
 async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
-    fn unseen<T>() -> Look<T> {
-        Err(Blind::NotDescribed { field: "of this test".to_owned() })
-    }
+    let unobserved = Unobserved::NotDescribed { field: "of this test".to_owned() };
     let listing = Listing::parse(&std::fs::read_to_string(CONSUMPTION).unwrap()).unwrap();
     let catalog = Catalog::new(world.sandbox.sdk_config());
     let facts = Facts {
@@ -47,47 +45,28 @@ async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
         now: world.sandbox.clock().now(),
         product: Ok(catalog.product(&listing.product_id).await.unwrap()),
         offers: Ok(catalog.offers(&listing.product_id).await.unwrap()),
-        review: unseen(),
-        page: PageSeen {
+        review: Err(unobserved.clone()),
+        page: ObservedPage {
             address: Ok(fulfillment_url(Stage::Staging).parse().unwrap()),
-            certificate: unseen(),
-            made_up_token: unseen(),
-            form: unseen(),
+            ..ObservedPage::unobserved(&unobserved)
         },
-        application: ApplicationSeen {
-            sign_up: unseen(),
-            plan: unseen(),
-            support_page: unseen(),
-            support_takes_mail: unseen(),
-            plan_change: unseen(),
-            plan_change_of_nobody: unseen(),
-            data_policy: unseen(),
-        },
-        stack: StackSeen {
-            rules: unseen(),
-            subscriptions: unseen(),
-            dead_letters: unseen(),
-            schedules: unseen(),
-            alarms: unseen(),
-            permissions: unseen(),
-            point_in_time_recovery: unseen(),
-            audit_log: unseen(),
-        },
-        evidence: unseen(),
+        application: ObservedApplication::unobserved(&unobserved),
+        stack: ObservedStack::unobserved(&unobserved),
+        evidence: Err(unobserved),
     };
-    let found = assess(&facts, &Default::default(), None).checks.into_iter();
-    let of_listing = found.filter(|finding| finding.check.starts_with("listing."));
-    of_listing.map(|finding| (finding.check, finding.outcome, finding.said.text)).collect()
+    let checks = assess(&facts, &Default::default(), None).checks.into_iter();
+    let of_listing = checks.filter(|finding| finding.check.starts_with("listing."));
+    of_listing.map(|finding| (finding.check, finding.outcome, finding.message.id)).collect()
 }
 
 #[tokio::test]
-async fn a_bare_product_becomes_one_that_passes_every_check_and_then_nothing_is_planned() {
+async fn a_draft_passes_every_check_after_apply_and_then_nothing_is_planned() {
     let world = bare().await;
     let before = judged(&world).await;
     assert!(before.iter().filter(|(_, outcome, _)| *outcome == Outcome::Fail).count() >= 10, "{before:?}");
 
     let planned = world.run(&["listing", "plan", CONSUMPTION]).await;
-    assert!(planned.err.contains("nothing was sent"), "{planned:?}");
+    assert!(planned.err.contains("Nothing was sent."), "{planned:?}");
     let planned = planned.text();
     for wanted in
         ["ReleaseProduct", "AddDimensions", "dimension events_extra", "price of events_included for 12 months"]
@@ -99,17 +78,17 @@ async fn a_bare_product_becomes_one_that_passes_every_check_and_then_nothing_is_
     let sets = json["change_sets"].as_array().unwrap();
     assert_eq!((sets.len(), json["hints"].as_array().unwrap().len()), (2, 0), "{json}");
     let error = world.run(&["listing", "apply", CONSUMPTION]).await.error();
-    assert!(error.contains("Nobody can be asked here: say --yes"), "{error}");
+    assert!(error.contains("There is no terminal for the confirmation prompt: add --yes"), "{error}");
     assert_eq!(world.sandbox.aws().catalog().change_set_overviews(), [], "nothing was sent");
 
     let said = apply(&world).await.text();
-    assert!(said.contains("SUCCEEDED") && said.ends_with("nothing to change\n"), "{said}");
+    assert!(said.contains("SUCCEEDED") && said.contains("There is nothing to change for"), "{said}");
     let after = judged(&world).await;
     let wanted = CHECKS.iter().filter(|check| check.id.starts_with("listing.")).count();
     assert!(after.len() == wanted && after.iter().all(|(_, outcome, _)| *outcome == Outcome::Pass), "{after:?}");
 
     let said = apply(&world).await.text();
-    assert_eq!(said, "prod-democonsumption01 Demo Contract with Consumption: nothing to change\n");
+    assert_eq!(said, "There is nothing to change for prod-democonsumption01 (Demo Contract with Consumption).\n");
     assert_eq!(world.sandbox.aws().catalog().change_set_overviews().len(), 2, "the second run sent nothing");
 }
 
@@ -122,13 +101,13 @@ async fn a_product_without_an_offer_gets_one() {
     let elsewhere = json!({ "ProductId": "prod-elsewhere" });
     world.sandbox.aws().catalog().patch(&offers.next().unwrap().id, elsewhere.as_object().unwrap().clone()).unwrap();
     let said = apply(&world).await.text();
-    assert!(said.contains("CreateOffer") && said.ends_with("nothing to change\n"), "{said}");
+    assert!(said.contains("CreateOffer") && said.contains("There is nothing to change for"), "{said}");
     let after = judged(&world).await;
     assert!(after.iter().all(|(_, outcome, _)| *outcome == Outcome::Pass), "{after:?}");
 }
 
 #[tokio::test]
-async fn only_what_is_described_is_changed_and_nothing_is_taken_away() {
+async fn only_described_attributes_are_changed_and_nothing_is_removed() {
     let world = World::new().await;
     let details = |kind: EntityKind| {
         let entities = world.sandbox.aws().catalog().entity_overviews().into_iter();
@@ -152,13 +131,16 @@ async fn only_what_is_described_is_changed_and_nothing_is_taken_away() {
     let difference = json!({ "what": "price of events_extra", "current": "0.01 USD", "described": "0.25 USD" });
     assert_eq!((&change["change_type"], &change["differences"]), (&json!("UpdatePricingTerms"), &json!([difference])));
     let applied = world.run(&["listing", "apply", "--json", "--yes", &dearer]).await.json();
-    assert_eq!((&applied["sent"][0]["status"], &applied["left"]["change_sets"]), (&json!("SUCCEEDED"), &json!([])));
+    assert_eq!(
+        (&applied["sent"][0]["status"], &applied["remaining"]["change_sets"]),
+        (&json!("SUCCEEDED"), &json!([]))
+    );
     let terms = details(EntityKind::Offer)["Terms"].to_string();
     assert!(terms.contains("0.25") && terms.contains("P12M") && terms.contains("RenewalTerm"), "{terms}");
 }
 
 #[tokio::test]
-async fn what_still_differs_after_all_is_sent_is_a_failure() {
+async fn a_difference_that_remains_after_apply_is_a_failure() {
     let world = World::new().await;
     let option = |number: u8| {
         json!({
@@ -171,27 +153,30 @@ async fn what_still_differs_after_all_is_sent_is_a_failure() {
     let said = apply(&world).await;
     assert!(said.out.contains("SUCCEEDED") && said.out.contains("https://old2.example.com/register"), "{said:?}");
     let error = said.error();
-    assert!(error.contains("still shows something otherwise: apply again"), "{error}");
-    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+    assert!(error.contains("differences remain: apply again"), "{error}");
+    assert!(apply(&world).await.text().contains("There is nothing to change for"));
 
     // A difference that cannot be changed is no failure, and is not reported as no difference.
     let gone = json!({ "Description": { "Visibility": "Restricted" } });
     world.sandbox.aws().catalog().patch("prod-democonsumption01", gone.as_object().unwrap().clone()).unwrap();
     let said = apply(&world).await.text();
-    assert!(said.contains("nothing that can be changed\nnote: the product is Restricted"), "{said}");
+    assert!(
+        said.contains("Nothing can be changed for ") && said.contains("\nNote: the product is Restricted"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
-async fn a_listing_is_taken_from_the_stack_by_its_product() {
+async fn a_listing_of_the_stack_is_selected_by_its_product() {
     let world = bare().await;
     for product in [PRODUCT, "prod-democonsumption01"] {
         let planned = world.run(&["listing", "plan", "--product", product]).await.text();
         assert!(planned.contains("ReleaseProduct"), "{planned}");
     }
     let said = world.run(&["listing", "apply", "--yes", "--product", PRODUCT]).await.text();
-    assert!(said.contains("SUCCEEDED") && said.ends_with("nothing to change\n"), "{said}");
+    assert!(said.contains("SUCCEEDED") && said.contains("There is nothing to change for"), "{said}");
     let error = world.run(&["listing", "plan", "--product", "another"]).await.error();
-    assert!(error.contains("no listing of \"another\", only of: ") && error.contains(PRODUCT), "{error}");
+    assert!(error.contains("no listing of \"another\". It has: ") && error.contains(PRODUCT), "{error}");
     let (_folder, unknown) = changed("prod-democonsumption01", "prod-unknown01");
     let error = world.run(&["listing", "plan", &unknown]).await.error();
     assert!(error.contains("shows no product prod-unknown01 to this account"), "{error}");
@@ -201,24 +186,24 @@ async fn a_listing_is_taken_from_the_stack_by_its_product() {
 }
 
 #[tokio::test]
-async fn what_aws_refuses_is_told_with_what_to_do() {
+async fn a_refusal_by_aws_is_reported_with_the_next_step() {
     let world = bare().await;
     // Immediately: the details break a limit.
     let (_folder, odd) = changed("https://www.example.com/logo.png", "https://localhost/logo.png");
     let error = world.run(&["listing", "apply", "--yes", &odd]).await.error();
     assert!(error.contains("ValidationException") && error.contains("LogoUrl"), "{error}");
-    assert!(error.contains("does not take it") && error.contains("Mend what it names"), "{error}");
+    assert!(error.contains("refuses the change set") && error.contains("Fix the named part"), "{error}");
 
     // Later, while AWS processes the change set.
     let refusal = json!({ "next": "client_error", "code": "INVALID_TITLE", "message": "The title is taken." });
     world.control("/sandbox/change-sets", refusal).await;
     let error = apply(&world).await.error();
     assert!(error.contains("UpdateInformation: INVALID_TITLE: The title is taken."), "{error}");
-    assert!(error.contains("has failed, and nothing of it is done"), "{error}");
+    assert!(error.contains("has failed, and none of its changes is made"), "{error}");
     world.control("/sandbox/change-sets", json!({ "next": "server_fault" })).await;
     let error = apply(&world).await.error();
     assert!(
-        error.contains("The fault is AWS's: apply again") && error.contains("An internal error occurred"),
+        error.contains("The fault is in AWS: apply again") && error.contains("An internal error occurred"),
         "{error}"
     );
 
@@ -236,13 +221,13 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
     // Lost answers start nothing twice, and every change set is followed.
     world.fault("catalog", "StartChangeSet", "after", 1).await;
     world.fault("catalog", "DescribeChangeSet", "error500", 4).await;
-    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+    assert!(apply(&world).await.text().contains("There is nothing to change for"));
     let succeeded = world.sandbox.aws().catalog().change_set_overviews().into_iter();
     assert_eq!(succeeded.filter(|change_set| change_set.status == Status::Succeeded).count(), 2);
 }
 
 #[tokio::test]
-async fn what_is_done_stays_where_a_later_change_set_fails() {
+async fn succeeded_change_sets_are_kept_if_a_later_one_fails() {
     let world = bare().await;
     world.control("/sandbox/change-sets", json!({ "next": "hang_preparing" })).await;
     let apply_for_programs = world.run(&["listing", "apply", "--yes", "--json", CONSUMPTION]);
@@ -252,24 +237,27 @@ async fn what_is_done_stays_where_a_later_change_set_fails() {
         world.control("/sandbox/change-sets", json!({ "next": "client_error", "code": "MISSING_TERMS" })).await;
         world.control(&format!("/sandbox/change-sets/{product}"), json!({ "verdict": "approve" })).await;
     });
-    let told: Value = serde_json::from_str(&said.out).unwrap();
+    let printed: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(
-        (told["sent"].as_array().unwrap().len(), &told["sent"][0]["status"]),
+        (printed["sent"].as_array().unwrap().len(), &printed["sent"][0]["status"]),
         (1, &json!("SUCCEEDED")),
-        "{told}"
+        "{printed}"
     );
-    assert_eq!(told["left"]["change_sets"][0]["name"], "Stallkeeper: offer of prod-democonsumption01");
+    assert_eq!(printed["remaining"]["change_sets"][0]["name"], "Stallkeeper: offer of prod-democonsumption01");
     let error = said.error();
-    assert!(error.contains("1 of 2 change sets are done, and stay") && error.contains("MISSING_TERMS"), "{error}");
+    assert!(
+        error.contains("1 of 2 change sets have succeeded and are kept") && error.contains("MISSING_TERMS"),
+        "{error}"
+    );
     let planned = world.run(&["listing", "plan", "--json", CONSUMPTION]).await.json();
     let names: Vec<&str> =
         planned["change_sets"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Stallkeeper: offer of prod-democonsumption01"]);
-    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+    assert!(apply(&world).await.text().contains("There is nothing to change for"));
 }
 
 #[tokio::test]
-async fn one_that_another_holds_back_is_told_which_and_how_to_stop_it() {
+async fn a_blocked_change_set_is_reported_with_its_blocker_and_how_to_cancel_that() {
     let world = bare().await;
     for (next, stoppable) in [("hang_preparing", true), ("hang_applying", false)] {
         world.control("/sandbox/change-sets", json!({ "next": next })).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 
 /// Delivers a message that cannot be read, until it is in the dead-letter queue.
-async fn unreadable_news(world: &World, body: &str) {
+async fn unreadable_event(world: &World, body: &str) {
     world.control("/sandbox/deliver", json!({ "message": body })).await;
     world.advance(30).await;
     let queues = world.client.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
@@ -14,33 +14,33 @@ async fn unreadable_news(world: &World, body: &str) {
 }
 
 #[tokio::test]
-async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
+async fn dead_letters_are_shown_without_their_content_and_moved_back() {
     let world = World::new().await;
     let empty = world.run(&["dlq", "show"]).await.text();
     for queue in ["MarketplaceEventsDeadLetters", "MailDeadLetters", "RunDeadLetters"] {
         let line = empty.lines().find(|line| line.starts_with(queue)).unwrap();
         assert_eq!(line.split_whitespace().collect::<Vec<_>>(), [queue, "0", "-"], "{empty}");
     }
-    let nothing = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
+    let nothing = world.run(&["dlq", "redrive", "marketplace-events", "--yes"]).await.text();
     assert!(nothing.contains("MarketplaceEventsDeadLetters is empty"), "{nothing}");
-    let nothing = world.run(&["dlq", "redrive", "news", "--yes", "--json"]).await.json();
+    let nothing = world.run(&["dlq", "redrive", "marketplace-events", "--yes", "--json"]).await.json();
     assert_eq!(nothing, json!({ "queue": "MarketplaceEventsDeadLetters", "moved": 0, "messages": 0 }));
 
-    unreadable_news(&world, r#"{"detail-type": "License Updated - Manufacturer", "detail": "kim@example.com"}"#).await;
+    unreadable_event(&world, r#"{"detail-type": "License Updated - Manufacturer", "detail": "kim@example.com"}"#).await;
     let shown = world.run(&["dlq", "show", "--peek"]).await.text();
     let line = shown.lines().find(|line| line.starts_with("MarketplaceEventsDeadLetters  ")).unwrap();
-    assert!(line.contains(" 1 ") && line.contains(" s ") && line.contains("dlq redrive news"), "{shown}");
-    assert!(shown.contains("news: License Updated - Manufacturer") && !shown.contains("kim"), "{shown}");
+    assert!(line.contains(" 1 ") && line.contains(" s ") && line.contains("dlq redrive marketplace-events"), "{shown}");
+    assert!(shown.contains("Marketplace event: License Updated - Manufacturer") && !shown.contains("kim"), "{shown}");
     let shown = world.run(&["dlq", "show", "--json"]).await.json();
     assert_eq!((&shown[0]["queue"], &shown[0]["messages"]), (&json!("MarketplaceEventsDeadLetters"), &json!(1)));
-    assert!(shown[0].get("some").is_none(), "{shown}");
+    assert!(shown[0].get("sample").is_none(), "{shown}");
 
-    let asked = world.run(&["dlq", "redrive", "news"]).await.error();
+    let asked = world.run(&["dlq", "redrive", "marketplace-events"]).await.error();
     assert!(
-        asked.contains("Move 1 messages of MarketplaceEventsDeadLetters") && asked.contains("say --yes"),
+        asked.contains("Move 1 messages of MarketplaceEventsDeadLetters") && asked.contains("add --yes"),
         "{asked}"
     );
-    let moved = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
+    let moved = world.run(&["dlq", "redrive", "marketplace-events", "--yes"]).await.text();
     assert!(moved.contains("1 messages of MarketplaceEventsDeadLetters are back on their queue"), "{moved}");
     let queues = world.client.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"], json!([]));
@@ -48,31 +48,31 @@ async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
 }
 
 #[tokio::test]
-async fn a_look_hides_nothing_from_the_next_one() {
+async fn a_command_hides_no_message_from_the_next_one() {
     let world = World::new().await;
     let body = r#"{"detail-type": "License Updated - Manufacturer"}"#;
-    unreadable_news(&world, body).await;
+    unreadable_event(&world, body).await;
     for number in 1..12 {
         world.control("/sandbox/deliver", json!({ "message": format!("{body}{number}") })).await;
     }
     world.advance(30).await;
-    for look in
+    for command in
         [&["dlq", "show", "--json"][..], &["dlq", "show", "--peek", "--json"], &["dlq", "show", "--peek", "--json"]]
     {
-        let shown = world.run(look).await.json();
-        let news = &shown[0];
-        assert_eq!((&news["messages"], &news["looked_at"]), (&json!(12), &json!(12)), "{look:?}: {shown}");
-        assert_eq!(news["some"].as_array().map(Vec::len), look.contains(&"--peek").then_some(10), "{shown}");
+        let shown = world.run(command).await.json();
+        let events = &shown[0];
+        assert_eq!((&events["messages"], &events["inspected"]), (&json!(12), &json!(12)), "{command:?}: {shown}");
+        assert_eq!(events["sample"].as_array().map(Vec::len), command.contains(&"--peek").then_some(10), "{shown}");
     }
     // A command that may not make them visible again reports that, and the next one waits for them.
     world.fault("sqs", "ChangeMessageVisibilityBatch", "access_denied", 1).await;
     let shown = world.run(&["dlq", "show", "--json"]).await;
     assert!(shown.err.contains("sqs:ChangeMessageVisibility"), "{shown:?}");
-    assert_eq!(world.run(&["dlq", "show", "--peek", "--json"]).await.json()[0]["looked_at"], 12);
+    assert_eq!(world.run(&["dlq", "show", "--peek", "--json"]).await.json()[0]["inspected"], 12);
 }
 
 #[tokio::test]
-async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
+async fn failed_mails_are_sent_once_the_cause_is_fixed() {
     let world = World::new().await;
     world.fault("ses", "SendEmail", "access_denied", 1000).await;
     let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -83,7 +83,7 @@ async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
     world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
 
     let asked = world.run(&["dlq", "redrive", "mail", "--json"]).await.error();
-    assert!(asked.contains("--json asks nobody: say --yes"), "{asked}");
+    assert!(asked.contains("--json shows no confirmation prompt: add --yes"), "{asked}");
     let moved = world.run(&["dlq", "redrive", "mail", "--yes", "--json"]).await.json();
     assert_eq!(moved, json!({ "queue": "MailDeadLetters", "moved": 1, "messages": 0 }));
     world.advance(1).await;
@@ -93,7 +93,7 @@ async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
 }
 
 #[tokio::test]
-async fn a_run_that_failed_is_told_of_and_moved_nowhere() {
+async fn a_failed_run_is_shown_and_cannot_be_moved() {
     let world = World::new().await;
     world.sandbox.set_schedule(false);
     world.fault("dynamodb", "*", "error500", 1000).await;
@@ -101,20 +101,20 @@ async fn a_run_that_failed_is_told_of_and_moved_nowhere() {
     world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     let shown = world.run(&["dlq", "show", "--peek", "--json"]).await.json();
     let runs = shown.as_array().unwrap().iter().find(|shown| shown["queue"] == "RunDeadLetters").unwrap();
-    assert_eq!((&runs["messages"], &runs["looked_at"]), (&json!(1), &json!(1)));
-    assert_eq!(runs["some"][0]["kind"], "a run of stallkeeper-staging-MeteringFunction: StoreError");
+    assert_eq!((&runs["messages"], &runs["inspected"]), (&json!(1), &json!(1)));
+    assert_eq!(runs["sample"][0]["kind"], "a run of stallkeeper-staging-MeteringFunction: StoreError");
     let nowhere = world.run(&["dlq", "redrive", "run", "--yes"]).await.error();
-    assert!(nowhere.contains("the next run does it"), "{nowhere}");
+    assert!(nowhere.contains("the next run repeats the work"), "{nowhere}");
     let unknown = world.run(&["dlq", "redrive", "strange"]).await.error();
-    assert!(unknown.contains("possible values: news"), "{unknown}");
+    assert!(unknown.contains("possible values: marketplace-events"), "{unknown}");
 }
 
 #[tokio::test]
-async fn what_sqs_refuses_is_told_with_the_permission() {
+async fn a_refusal_by_sqs_is_reported_with_the_permission() {
     let world = World::new().await;
-    unreadable_news(&world, "nothing that anybody can read").await;
+    unreadable_event(&world, "unreadable").await;
     world.fault("sqs", "StartMessageMoveTask", "access_denied", 10).await;
-    let denied = world.run(&["dlq", "redrive", "news", "--yes"]).await.error();
+    let denied = world.run(&["dlq", "redrive", "marketplace-events", "--yes"]).await.error();
     assert!(denied.contains("AccessDenied") && denied.contains("sqs:StartMessageMoveTask"), "{denied}");
     world.fault("sqs", "GetQueueAttributes", "access_denied", 10).await;
     let denied = world.run(&["dlq", "show"]).await.error();

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::fixture::World;
 
 #[tokio::test]
-async fn what_was_told_is_told_again_by_license_and_by_time() {
+async fn events_are_published_again_by_license_and_by_period() {
     let world = World::new().await;
     let (one, other) =
         (world.buy("demo-contract", json!({ "seats": 5 })).await, world.buy("demo-subscription", json!({})).await);
@@ -18,7 +18,7 @@ async fn what_was_told_is_told_again_by_license_and_by_time() {
     assert!(first >= 2 && others >= 1, "{first} {others}");
 
     let said = world.run(&["events", "replay", &one.license]).await.text();
-    assert!(said.contains(&format!("{first} events are on the topic once more")), "{said}");
+    assert!(said.contains(&format!("Published {first} events again.")), "{said}");
     assert_eq!((of(&one.license), of(&other.license)), (2 * first, others));
     let later = world.run(&["events", "replay", &one.license, "--after", "1", "--json"]).await.json();
     assert_eq!(later, json!({ "published": first - 1, "rejected": 0 }));
@@ -29,11 +29,11 @@ async fn what_was_told_is_told_again_by_license_and_by_time() {
     let all = world.run(&["events", "replay", "--from", &from, "--to", &to, "--json"]).await.json();
     assert_eq!(all["published"], json!(first + others));
     let none = world.run(&["events", "replay", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z"]).await;
-    assert!(none.text().contains("0 events are on the topic once more"));
+    assert!(none.text().contains("Published 0 events again."));
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_told_and_publishes_nothing() {
+async fn invalid_arguments_are_reported_and_nothing_is_published() {
     let world = World::new().await;
     for (arguments, wrong) in [
         (&["events", "replay"][..], "required"),

@@ -15,13 +15,13 @@ pub(crate) struct World {
 
 /// The output of the command, and its success.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) done: bool,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Said {
+impl CommandOutput {
     /// Returns the output of a command that succeeded.
     pub(crate) fn text(self) -> String {
         assert!(self.done, "{self:?}");
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Runs a command on the staging stack, which CloudFormation finds.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> CommandOutput {
         let stack = ["--stage", "staging", "--endpoint-url", self.sandbox.aws_url()];
         typed(arguments.iter().chain(&stack)).await
     }
@@ -100,7 +100,7 @@ impl World {
 }
 
 /// Runs the command with no more options than are typed.
-pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> Said {
+pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> CommandOutput {
     let mut command = command();
     command.args(arguments.map(|argument| argument.to_string()));
     run(command).await
@@ -115,9 +115,9 @@ pub(crate) fn command() -> Command {
 }
 
 /// Runs a command, without input.
-pub(crate) async fn run(mut command: Command) -> Said {
+pub(crate) async fn run(mut command: Command) -> CommandOutput {
     let run = move || command.stdin(std::process::Stdio::null()).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { done: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
+    CommandOutput { done: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
 }

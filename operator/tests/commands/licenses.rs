@@ -20,7 +20,7 @@ async fn licenses_are_listed_and_shown() {
     let listed = world.run(&["licenses", "--account", &other.account, "--state", "active", "--json"]).await.json();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(other.license)));
     let none = world.run(&["licenses", "--state", "ended"]).await.text();
-    assert!(none.contains("no such license"), "{none}");
+    assert!(none.contains("There is no such license."), "{none}");
 
     let shown = world.run(&["licenses", "show", &bought.license]).await.text();
     for part in ["state", "active", "acme", "  seats", "5 until "] {
@@ -31,7 +31,7 @@ async fn licenses_are_listed_and_shown() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_told() {
+async fn invalid_arguments_are_reported() {
     let world = World::new().await;
     let unknown = world.run(&["licenses", "show", "l-1"]).await.error();
     assert!(unknown.contains("license_unknown"), "{unknown}");
@@ -58,7 +58,7 @@ async fn one_lost_its_end(world: &World) -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn licenses_are_held_against_what_aws_shows_one_by_one() {
+async fn licenses_are_reconciled_one_by_one() {
     let world = World::new().await;
     let (lost, account, other) = one_lost_its_end(&world).await;
     let said = world.run(&["licenses", "reconcile", &other, "l-1"]).await;
@@ -66,7 +66,7 @@ async fn licenses_are_held_against_what_aws_shows_one_by_one() {
         said.out.contains(&other) && said.out.contains("l-1: ") && said.out.contains("license_unknown"),
         "{said:?}"
     );
-    assert!(said.error().contains("1 of 2 licenses were not looked at"));
+    assert!(said.error().contains("1 of 2 licenses could not be checked"));
 
     let said = world.run(&["licenses", "reconcile", "--account", &account]).await.text();
     let line = said.lines().find(|line| line.contains(&lost)).unwrap();
@@ -78,7 +78,7 @@ async fn licenses_are_held_against_what_aws_shows_one_by_one() {
 }
 
 #[tokio::test]
-async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked() {
+async fn all_licenses_are_reconciled_however_often_it_is_repeated() {
     let world = World::new().await;
     let (lost, _, other) = one_lost_its_end(&world).await;
     // The walk of the day has ended before the operator starts a run.
@@ -87,7 +87,7 @@ async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked(
     let said = world.run(&["licenses", "reconcile", "--all"]).await;
     assert!(said.err.contains("run 1 of the reconciliation"), "{said:?}");
     let said = said.text();
-    assert!(said.contains("licenses were looked at") && said.contains("made good: ended 1"), "{said}");
+    assert!(said.contains("Licenses checked: ") && said.contains("Repairs: ended 1."), "{said}");
     for (license, state) in [(&lost, "ending"), (&lost_again, "ending"), (&other, "active")] {
         let shown = world.run(&["licenses", "show", license, "--json"]).await.json();
         assert_eq!(shown["state"], state);
@@ -97,31 +97,31 @@ async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked(
 
     world.fault("lambda", "Invoke", "throttle", 2).await;
     let waited = world.run(&["licenses", "reconcile", "--all"]).await;
-    assert!(waited.err.contains("another run is under way"), "{waited:?}");
-    assert!(waited.text().starts_with("4 licenses were looked at"));
+    assert!(waited.err.contains("Another run is in progress"), "{waited:?}");
+    assert!(waited.text().starts_with("Licenses checked: 4."));
     world.fault("dynamodb", "Query", "error500", 1000).await;
     let failed = world.run(&["licenses", "reconcile", "--all"]).await.error();
-    assert!(failed.contains("failed") && failed.contains("Its log says why"), "{failed}");
+    assert!(failed.contains("failed") && failed.contains("See its log"), "{failed}");
 }
 
 #[tokio::test]
-async fn what_fails_in_a_run_is_tried_again_in_the_next_and_what_was_done_is_told_whatever_ends_them() {
+async fn failures_are_retried_in_the_next_run_and_results_are_shown_also_after_an_error() {
     let world = World::new().await;
     let (lost, ..) = one_lost_its_end(&world).await;
     let entitlements = async |times: u32| world.fault("entitlement", "GetEntitlements", "throttle", times).await;
     // All three attempts of one call.
     entitlements(3).await;
-    let mended = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
-    assert!(mended.err.contains("run 2 of the reconciliation") && !mended.err.contains("run 3"), "{mended:?}");
-    let mended = mended.json();
-    assert_eq!((&mended["failures"], &mended["repairs"]), (&json!(0), &json!({ "ended": 1 })), "{mended}");
+    let retried = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
+    assert!(retried.err.contains("run 2 of the reconciliation") && !retried.err.contains("run 3"), "{retried:?}");
+    let retried = retried.json();
+    assert_eq!((&retried["failures"], &retried["repairs"]), (&json!(0), &json!({ "ended": 1 })), "{retried}");
     assert_eq!(world.run(&["licenses", "show", &lost, "--json"]).await.json()["state"], "ending");
 
     entitlements(1000).await;
     let failed = world.run(&["licenses", "reconcile", "--all"]).await;
-    assert!(failed.out.starts_with("1 licenses were looked at"), "{failed:?}");
+    assert!(failed.out.starts_with("Licenses checked: 1."), "{failed:?}");
     assert!(failed.err.contains("run 2 ") && !failed.err.contains("run 3 "), "{failed:?}");
-    assert!(failed.error().contains("error: 1 could not be looked at"));
+    assert!(failed.error().contains("error: licenses that could not be checked: 1"));
 
     world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     world.run(&["licenses", "reconcile", "--all"]).await.text();
@@ -129,13 +129,13 @@ async fn what_fails_in_a_run_is_tried_again_in_the_next_and_what_was_done_is_tol
     let second = json!({ "service": "lambda", "operation": "Invoke", "call": 2, "times": 1, "kind": "access_denied" });
     world.control("/sandbox/faults", second).await;
     let denied = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
-    let told: Value = serde_json::from_str(&denied.out).unwrap();
-    assert_eq!((&told["licenses"], &told["failures"]), (&json!(1), &json!(1)), "{told}");
+    let printed: Value = serde_json::from_str(&denied.out).unwrap();
+    assert_eq!((&printed["licenses"], &printed["failures"]), (&json!(1), &json!(1)), "{printed}");
     assert!(denied.error().contains("lambda:InvokeFunction"));
 }
 
 #[tokio::test]
-async fn a_file_of_customers_is_imported_with_the_lines_that_it_has() {
+async fn a_file_of_customers_is_imported_and_its_lines_are_reported() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
@@ -148,12 +148,12 @@ async fn a_file_of_customers_is_imported_with_the_lines_that_it_has() {
     let both = file("both.csv", &format!("{header}\n{good}\nunknown,acme,X02EXAMPLEX\n"));
 
     let would = world.run(&["licenses", "import", &both, "--dry-run"]).await;
-    assert!(would.out.contains("1 would be imported, 0 unchanged, 1 refused"), "{would:?}");
+    assert!(would.out.contains("Rows that would be imported: 1, unchanged: 0, refused: 1."), "{would:?}");
     assert!(would.out.contains("product_unknown"), "{would:?}");
     assert!(would.error().contains("1 rows were refused"));
-    assert!(world.run(&["licenses"]).await.text().contains("no such license"), "nothing was written");
+    assert!(world.run(&["licenses"]).await.text().contains("There is no such license."), "nothing was written");
     let done = world.run(&["licenses", "import", &file("good.csv", &format!("{header}\n{good}\n"))]).await.text();
-    assert!(done.contains("1 imported, 0 unchanged, 0 refused"), "{done}");
+    assert!(done.contains("Rows imported: 1, unchanged: 0, refused: 0."), "{done}");
     assert!(done.contains("7demolegacy00000000000ab~X01EXAMPLEX"), "{done}");
 
     // More rows than a request takes.
@@ -179,7 +179,7 @@ async fn a_file_of_customers_is_imported_with_the_lines_that_it_has() {
 }
 
 #[tokio::test]
-async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_file_again_imports_the_rest() {
+async fn a_stopped_import_reports_its_rows_and_importing_the_file_again_completes_it() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("customers.csv").to_str().unwrap().to_owned();
@@ -207,10 +207,10 @@ async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_fil
     }
     let error = broken.error();
     for part in [
-        "broke off after 200 of 410 rows",
-        "200 may be imported or not (lines 202 to 401)",
+        "stopped after 200 of 410 rows",
+        "200 may be imported (lines 202 to 401)",
         "10 are not imported (lines 402 to 411)",
-        "Send the same file again: that is safe",
+        "Import the same file again: that is safe",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
@@ -219,18 +219,18 @@ async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_fil
     fails_from_call(97, "error500", 1000).await;
     let broken = world.run(&["licenses", "import", &file]).await;
     world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
-    let summary = "96 imported, 204 unchanged, 0 refused, 100 not confirmed, 10 not imported";
+    let summary = "Rows imported: 96, unchanged: 204, refused: 0, not confirmed: 100, not imported: 10.";
     assert!(broken.out.contains(summary), "{broken:?}");
     assert!(broken.out.contains("not_confirmed") && !broken.out.contains("nothing was imported"), "{broken:?}");
     let error = broken.error();
-    assert!(error.contains("100 may be imported or not (lines 302 to 401)"), "{error}");
+    assert!(error.contains("100 may be imported (lines 302 to 401)"), "{error}");
 
     let whole = world.run(&["licenses", "import", &file, "--json"]).await.json();
     assert_eq!(counts(&whole), [110, 300, 0, 0, 0]);
 }
 
 #[tokio::test]
-async fn a_reader_who_has_gone_ends_a_command_without_a_word() {
+async fn a_closed_output_ends_a_command_without_a_message() {
     let world = World::new().await;
     world.buy("demo-contract", json!({ "seats": 5 })).await;
     let stack = ["--stage", "staging", "--endpoint-url", world.sandbox.aws_url()];

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use sandbox::aws::Service;
 use serde_json::json;
 
-use crate::fixture::{Said, World, run, typed};
+use crate::fixture::{CommandOutput, World, run, typed};
 
 #[tokio::test]
 async fn a_stack_is_found_by_its_stage_or_its_name_or_its_api_by_its_address() {
@@ -23,7 +23,7 @@ async fn a_stack_is_found_by_its_stage_or_its_name_or_its_api_by_its_address() {
 }
 
 #[tokio::test]
-async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
+async fn a_stack_that_does_not_answer_is_reported_with_the_next_step() {
     let world = World::new().await;
     let aws = world.sandbox.aws_url();
     for command in [
@@ -35,18 +35,19 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
     ] {
         let production = ["--stage", "production", "--endpoint-url", aws];
         let error = typed(command.iter().chain(&production)).await.error();
-        let not_there = "there is no stack stallkeeper-production in us-east-1 in this account: is it deployed";
+        let not_there =
+            "there is no stack stallkeeper-production in us-east-1 in this account. Check that it is deployed";
         assert!(error.contains(not_there) && error.contains("--stack-name") && !error.contains("{"), "{error}");
         let nobody = ["--stage", "staging", "--endpoint-url", aws, "--api-url", "http://127.0.0.1:9"];
         let said = typed(command.iter().chain(&nobody)).await;
         assert!(!said.done, "{said:?}");
         let all = [said.out, said.err].concat();
-        assert!(all.contains("does not answer") && all.contains("Is its address right?"), "{all}");
+        assert!(all.contains("does not answer") && all.contains("Check its URL"), "{all}");
     }
     // The URL of another service.
     let other = ["licenses", "--stage", "staging", "--endpoint-url", aws, "--api-url", aws];
     let error = typed(other.iter()).await.error();
-    assert!(error.contains("is it the address of a stack's API?"), "{error}");
+    assert!(error.contains("Check that the URL is that of a stack's API"), "{error}");
     world.fault("cloudformation", "DescribeStacks", "access_denied", 10).await;
     let denied = world.run(&["dlq", "show"]).await.error();
     assert!(
@@ -57,7 +58,7 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn that_nobody_signed_in_and_that_nothing_answers_are_told_in_a_line() {
+async fn missing_credentials_and_unanswered_calls_are_reported_in_one_line() {
     let api = ["licenses", "--api-url", "http://127.0.0.1:9"];
     let table = ["listing", "show", "--table", "any"];
     for command in [&["readiness"][..], &["dlq", "show"], &["listing", "show"], &["licenses", "reconcile", "--all"]] {
@@ -73,14 +74,14 @@ async fn that_nobody_signed_in_and_that_nothing_answers_are_told_in_a_line() {
     }
     let nobody = around(&["doctor"], &[]).await;
     assert!(nobody.out.contains("credentials     there are no credentials ("), "{nobody:?}");
-    assert!(nobody.out.contains("to mend credentials: sign in"), "{nobody:?}");
+    assert!(nobody.out.contains("To fix credentials: sign in"), "{nobody:?}");
     let silent = around(&["doctor"], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), KEY[0], KEY[1]]).await;
     assert!(silent.out.contains("http://127.0.0.1:9 (AWS_ENDPOINT_URL) does not answer"), "{silent:?}");
-    assert!(silent.out.contains("mend AWS_ENDPOINT_URL") && !silent.out.contains("sign in"), "{silent:?}");
+    assert!(silent.out.contains("fix AWS_ENDPOINT_URL") && !silent.out.contains("sign in"), "{silent:?}");
 }
 
 #[tokio::test]
-async fn the_endpoint_that_is_typed_is_asked_whatever_else_names_one() {
+async fn the_typed_endpoint_overrides_all_others() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config");
@@ -101,7 +102,7 @@ async fn the_endpoint_that_is_typed_is_asked_whatever_else_names_one() {
 const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
 
 /// Runs a command on the staging stack, with an environment of only these variables.
-async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
     command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nowhere");
     command.envs(variables.iter().copied()).args(arguments).args(["--stage", "staging"]);
@@ -109,7 +110,7 @@ async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> Said {
 }
 
 #[tokio::test]
-async fn the_api_is_asked_again_while_it_cannot_answer() {
+async fn a_request_to_the_api_is_repeated_while_it_is_unavailable() {
     let world = World::new().await;
     world.buy("demo-contract", json!({ "seats": 5 })).await;
     // All attempts of the function at the table fail, and the API answers 503 once.
@@ -121,7 +122,7 @@ async fn the_api_is_asked_again_while_it_cannot_answer() {
 }
 
 #[tokio::test]
-async fn operators_sign_in_as_their_profile_says() {
+async fn operators_sign_in_with_their_profile() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config");
@@ -146,12 +147,12 @@ async fn operators_sign_in_as_their_profile_says() {
     // No user has signed in, and nothing else is wrong with the profile.
     for profile in ["center", "console"] {
         let said = doctor(profile).await;
-        assert!(said.contains("to mend credentials") && !said.contains("feature"), "{said}");
+        assert!(said.contains("To fix credentials") && !said.contains("feature"), "{said}");
     }
 }
 
 #[tokio::test]
-async fn what_takes_long_says_for_how_long_it_does() {
+async fn slow_operations_show_their_duration() {
     let world = World::new().await;
     // The command reads the catalog again after 5 seconds: for the product, for its offers, for one of them.
     for (operation, call) in [("DescribeEntity", 1), ("ListEntities", 1), ("DescribeEntity", 3)] {
@@ -164,9 +165,9 @@ async fn what_takes_long_says_for_how_long_it_does() {
         world.run(&["listing", "plan", "--product", "6democonsumption0000000ab"]),
         world.run(&["licenses", "reconcile", "--all"]),
     );
-    assert!(planned.err.contains("reading AWS Marketplace's catalog, since 10 s"), "{planned:?}");
+    assert!(planned.err.contains("Reading AWS Marketplace's catalog (for 10 s)"), "{planned:?}");
     planned.text();
-    assert!(reconciled.err.contains("run 1 of the reconciliation, since 10 s"), "{reconciled:?}");
+    assert!(reconciled.err.contains("Run 1 of the reconciliation (for 10 s)"), "{reconciled:?}");
     assert!(reconciled.error().contains("Lambda does not answer"));
 }
 

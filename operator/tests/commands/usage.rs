@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use crate::fixture::{World, mid_month};
 
 #[tokio::test]
-async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
+async fn pending_records_and_problems_are_listed() {
     let world = World::with(mid_month()).await;
-    assert_eq!(world.run(&["usage", "unverified"]).await.text(), "every booking is verified\n");
+    assert_eq!(world.run(&["usage", "unverified"]).await.text(), "Every booking is verified.\n");
     let nothing = world.run(&["usage", "pending"]).await.text();
-    assert!(nothing.contains("nothing is on its way"), "{nothing}");
+    assert!(nothing.contains("There are no pending records"), "{nothing}");
     let none = world.run(&["usage", "problems"]).await.text();
-    assert_eq!(none, "there are no problems\n");
+    assert_eq!(none, "There are no problems.\n");
     let none = world.run(&["usage", "problems", "--kind", "refused"]).await.text();
-    assert_eq!(none, "there are no problems of the kind refused\n");
+    assert_eq!(none, "There are no problems of the kind refused.\n");
 
     let bought = world.buy("demo-subscription", json!({})).await;
     world.client.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
@@ -60,13 +60,13 @@ async fn refused(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn a_refused_record_is_sent_again_and_another_holds_it_up_in_no_way() {
+async fn a_refused_record_is_requeued_although_another_one_fails() {
     let world = World::with(mid_month()).await;
     let record = refused(&world).await;
     let said = world.run(&["usage", "requeue", "l-1@2026-11-10T09@requests", &record]).await;
     assert!(said.out.contains(&format!("{record} is sealed")), "{said:?}");
     assert!(said.out.contains("l-1@2026-11-10T09@requests: ") && said.out.contains("record_unknown"), "{said:?}");
-    assert!(said.error().contains("1 of 2 records are not sent again"));
+    assert!(said.error().contains("1 of 2 records could not be requeued"));
     let again = world.run(&["usage", "requeue", &record, "--json"]).await;
     let answers: Value = serde_json::from_str(&again.out).unwrap();
     assert!(answers[0]["error"].as_str().unwrap().contains("record_not_requeueable"), "{answers}");
@@ -74,7 +74,7 @@ async fn a_refused_record_is_sent_again_and_another_holds_it_up_in_no_way() {
 }
 
 #[tokio::test]
-async fn a_stack_that_sends_nothing_says_so() {
+async fn a_stack_in_dry_run_refuses_to_requeue() {
     let world = World::with(Options { dry_run: true, ..mid_month() }).await;
     let bought = world.buy("demo-subscription", json!({})).await;
     world.client.report(json!([world.usage(&bought.license, 7)])).await.unwrap();

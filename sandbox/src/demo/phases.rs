@@ -152,7 +152,7 @@ impl<'a> Phase<'a> {
         self.client.control(Method::POST, "/sandbox/web", broken).await?;
         let report = self.audit().await?;
         let failing = report.steps.iter().find(|step| step.state == StepState::Failing);
-        let next = failing.and_then(|step| step.next.as_deref());
+        let next = failing.and_then(|step| step.next_check.as_deref());
         ensure!(next == Some("app.self_signup"), "a broken page is reported as {failing:?}");
         steps.say("the application's sign-up page breaks: `app.self_signup` fails in the auditor's next run")?;
         let review = self.review().await?;
@@ -253,7 +253,7 @@ impl<'a> Phase<'a> {
         expected.retain(|step| !before.iter().any(|done| done == step));
         if after != expected {
             let open = self.report.checks.iter().filter(|finding| !finding.outcome.holds());
-            let open: Vec<_> = open.map(|finding| (&finding.check, &finding.said)).collect();
+            let open: Vec<_> = open.map(|finding| (&finding.check, &finding.message)).collect();
             anyhow::bail!("{what}: {after:?} are done now, and not {expected:?}; open are {open:?}");
         }
         steps.say(what)?;

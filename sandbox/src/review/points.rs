@@ -95,7 +95,7 @@ impl Point {
             ),
             Self::InvalidToken => (
                 "A token that AWS did not issue gets a page with instructions, and no server error.",
-                &["page.accepts_post", "page.bad_token_is_kind"],
+                &["page.accepts_post", "page.bad_token_explained"],
             ),
             Self::CanSubscribe => ("The product can be subscribed to.", &["listing.found"]),
             Self::TokenAccepted => {

@@ -18,7 +18,7 @@ use crate::listing::DimensionType;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ProductVisibility)]
-pub enum Life {
+pub enum Visibility {
     /// In preparation; no buyer sees it.
     Draft,
     /// Visible to the accounts that it names.
@@ -31,7 +31,7 @@ pub enum Life {
     Unknown,
 }
 
-impl Life {
+impl Visibility {
     /// Returns the name that AWS uses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ pub struct ProductAtAws {
     /// The entity's id.
     pub id: ProductId,
     /// The state in its lifecycle.
-    pub life: Life,
+    pub visibility: Visibility,
     /// The product code; AWS assigns it when the product is released.
     pub product_code: Option<String>,
     /// The title.

@@ -80,7 +80,7 @@ pub struct Evidence {
 
 /// AWS's decision when a function last called an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PermissionSeen {
+pub struct ObservedPermission {
     /// The function.
     pub function: String,
     /// The action, as IAM names it.

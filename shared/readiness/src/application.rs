@@ -3,15 +3,15 @@
 use domain::evidence::EvidenceKind;
 use jiff::SignedDuration;
 
-use super::facts::{Answer, Blind, Facts};
-use super::judgement::{Verdict, fail, missing, of, pass, unsure};
+use super::facts::{Answer, Facts, Unobserved};
+use super::judgement::{Verdict, fail, if_observed, missing, pass, unsure};
 use super::{evidence, page};
 
 /// The longest time since the application last asked for a tenant's entitlements, for its plan page to count.
-const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+const READ_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
-    of(&facts.application.sign_up, |answer| {
+    if_observed(&facts.application.sign_up, |answer| {
         if answer.leaves_the_site() {
             // The redirect may lead to an identity provider, which the auditor does not visit.
             return unsure("elsewhere", []);
@@ -24,13 +24,13 @@ pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
         }
         let is_provider =
             |to: String| ["continue with", "sign up with", "sign in with"].iter().any(|words| to.contains(words));
-        let has_entry = page::asks_for_email(&answer.body) || page::leads(&answer.body).any(is_provider);
-        if has_entry { pass("ok", []) } else { unsure("no_form", []) }
+        let has_entry = page::asks_for_email(&answer.body) || page::links_and_buttons(&answer.body).any(is_provider);
+        if has_entry { pass("ok", []) } else { unsure("no_entry", []) }
     })
 }
 
 pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
-    of(&facts.application.plan, |answer| {
+    if_observed(&facts.application.plan, |answer| {
         if answer.leaves_the_site() {
             return unsure("elsewhere", []);
         }
@@ -40,10 +40,10 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
         if !answer.is_ok() {
             return fail("broken", [("status", answer.status.to_string())]);
         }
-        of(&facts.evidence, |seen| match evidence::last(seen, EvidenceKind::EntitlementAsked) {
-            Some(at) if facts.now.duration_since(at) <= ASKED_WITHIN => pass("ok", [("at", at.to_string())]),
+        if_observed(&facts.evidence, |evidence| match evidence::last(evidence, EvidenceKind::EntitlementAsked) {
+            Some(at) if facts.now.duration_since(at) <= READ_WITHIN => pass("ok", [("at", at.to_string())]),
             Some(at) => missing("long_ago", [("at", at.to_string())]),
-            None => missing("never_asked", []),
+            None => missing("never_read", []),
         })
     })
 }
@@ -56,23 +56,23 @@ fn is_closed(answer: &Answer) -> bool {
 
 pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
     let application = &facts.application;
-    match (&application.support_page, &application.support_takes_mail) {
+    match (&application.support_page, &application.support_accepts_mail) {
         (Ok(answer), _) if answer.is_ok() => pass("page", []),
         (_, Ok(true)) => pass("mail", []),
         (Ok(answer), _) if answer.leaves_the_site() => unsure("elsewhere", []),
         (Ok(answer), _) if is_closed(answer) => unsure("closed", [("status", answer.status.to_string())]),
         (Ok(answer), Ok(false)) => fail("broken", [("status", answer.status.to_string())]),
-        (Err(Blind::NotDescribed { .. }), Ok(false)) => {
+        (Err(Unobserved::NotDescribed { .. }), Ok(false)) => {
             fail("no_mail", [("address", facts.listing.support.email.clone())])
         }
-        (_, Err(blind)) | (Err(blind), Ok(false)) => Verdict::Blind(blind.clone()),
+        (_, Err(unobserved)) | (Err(unobserved), Ok(false)) => Verdict::Unobserved(unobserved.clone()),
     }
 }
 
 pub(super) fn existing_account(facts: &Facts<'_>) -> Verdict {
-    of(&facts.evidence, |seen| {
-        let linked = evidence::last(seen, EvidenceKind::ExistingAccountLinked);
-        match (linked, evidence::last(seen, EvidenceKind::SecondClaimRefused)) {
+    if_observed(&facts.evidence, |evidence| {
+        let linked = evidence::last(evidence, EvidenceKind::ExistingAccountLinked);
+        match (linked, evidence::last(evidence, EvidenceKind::SecondClaimRefused)) {
             (Some(at), Some(_)) => pass("ok", [("at", at.to_string())]),
             (None, _) => missing("none_linked", []),
             (Some(_), None) => missing("none_refused", []),
@@ -81,27 +81,29 @@ pub(super) fn existing_account(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
-    of(&facts.application.plan_change, |answer| {
+    if_observed(&facts.application.plan_change, |answer| {
         let status = answer.status.to_string();
         match answer.status {
-            403 | 409 => of(&facts.application.plan_change_of_nobody, |of_nobody| match of_nobody.status {
-                404 => pass("ok", [("status", status)]),
-                // An origin check or a firewall that refuses every request has not checked the tenant.
-                403 | 409 => unsure("everybody", [("status", status)]),
-                other => unsure("control", [("status", status), ("other", other.to_string())]),
-            }),
-            200..=299 => fail("open", [("status", status)]),
-            _ => unsure("odd", [("status", status)]),
+            403 | 409 => {
+                if_observed(&facts.application.plan_change_of_unknown_tenant, |of_unknown| match of_unknown.status {
+                    404 => pass("ok", [("status", status)]),
+                    // An origin check or a firewall that refuses every request has not checked the tenant.
+                    403 | 409 => unsure("refuses_all", [("status", status)]),
+                    other => unsure("refuses_differently", [("status", status), ("other", other.to_string())]),
+                })
+            }
+            200..=299 => fail("accepted", [("status", status)]),
+            _ => unsure("unexpected", [("status", status)]),
         }
     })
 }
 
 pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
-    if matches!(facts.application.data_policy, Err(Blind::NotDescribed { .. })) {
+    if matches!(facts.application.data_policy, Err(Unobserved::NotDescribed { .. })) {
         // No attestation replaces a page: without a URL, buyers cannot be referred to it.
         return missing("none", []);
     }
-    of(&facts.application.data_policy, |answer| {
+    if_observed(&facts.application.data_policy, |answer| {
         if answer.is_ok() {
             // The page exists, but that does not prove that it covers deletion and incidents.
             unsure("answers", [])
@@ -118,11 +120,11 @@ pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Case, blind, table};
+    use crate::testing::{Case, table, unobserved};
     use domain::evidence::Evidence;
 
     #[test]
-    fn a_new_buyer_finds_a_way_to_sign_up() {
+    fn a_buyer_can_sign_up_without_help() {
         fn answer<'a>(facts: &'a mut Facts<'_>) -> &'a mut Answer {
             facts.application.sign_up.as_mut().unwrap()
         }
@@ -131,23 +133,23 @@ mod tests {
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| answer(facts).body = "<button>Continue with Example ID</button>".to_owned()),
-                Case::unsure("no_form", |facts| {
+                Case::unsure("no_entry", |facts| {
                     answer(facts).body = "Coming soon <form><input name=q><button>Search</button></form>".to_owned();
                 }),
-                Case::unsure("no_form", |facts| {
-                    let says = "<p>By invitation. To continue with your order, call us.</p>";
-                    answer(facts).body = format!("{says}<input type=\"hidden\" name=\"email\"><a href=\"/\">Home</a>");
+                Case::unsure("no_entry", |facts| {
+                    let text = "<p>By invitation. To continue with your order, call us.</p>";
+                    answer(facts).body = format!("{text}<input type=\"hidden\" name=\"email\"><a href=\"/\">Home</a>");
                 }),
                 Case::unsure("elsewhere", |facts| answer(facts).status = 302),
                 Case::unsure("closed", |facts| answer(facts).status = 403),
                 Case::fail("broken", |facts| answer(facts).status = 404),
-                Case::blind(|facts| facts.application.sign_up = Err(blind())),
+                Case::unobserved(|facts| facts.application.sign_up = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn the_plan_is_shown_by_an_application_that_asks_for_it() {
+    fn the_plan_page_counts_if_the_application_reads_entitlements() {
         fn asked(facts: &mut Facts<'_>, days: i64) {
             let at = facts.now - SignedDuration::from_hours(24 * days);
             let evidence = facts.evidence.as_mut().unwrap();
@@ -162,12 +164,12 @@ mod tests {
                 Case::unsure("elsewhere", |facts| facts.application.plan.as_mut().unwrap().status = 302),
                 Case::pass("ok", |facts| asked(facts, 30)),
                 Case::missing("long_ago", |facts| asked(facts, 31)),
-                Case::missing("never_asked", |facts| {
+                Case::missing("never_read", |facts| {
                     facts.evidence.as_mut().unwrap().remove(&EvidenceKind::EntitlementAsked);
                 }),
                 Case::fail("broken", |facts| facts.application.plan.as_mut().unwrap().status = 500),
-                Case::blind(|facts| facts.application.plan = Err(blind())),
-                Case::blind(|facts| facts.evidence = Err(blind())),
+                Case::unobserved(|facts| facts.application.plan = Err(unobserved())),
+                Case::unobserved(|facts| facts.evidence = Err(unobserved())),
             ],
         );
     }
@@ -178,48 +180,48 @@ mod tests {
             "app.support_reachable",
             &[
                 Case::pass("page", |_| {}),
-                Case::pass("mail", |facts| facts.application.support_page = Err(blind())),
+                Case::pass("mail", |facts| facts.application.support_page = Err(unobserved())),
                 Case::pass("mail", |facts| facts.application.support_page.as_mut().unwrap().status = 500),
                 Case::fail("broken", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 500;
-                    facts.application.support_takes_mail = Ok(false);
+                    facts.application.support_accepts_mail = Ok(false);
                 }),
                 Case::fail("no_mail", |facts| {
-                    facts.application.support_page = Err(Blind::NotDescribed { field: "support.url".to_owned() });
-                    facts.application.support_takes_mail = Ok(false);
+                    facts.application.support_page = Err(Unobserved::NotDescribed { field: "support.url".to_owned() });
+                    facts.application.support_accepts_mail = Ok(false);
                 }),
                 Case::unsure("elsewhere", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 301;
-                    facts.application.support_takes_mail = Ok(false);
+                    facts.application.support_accepts_mail = Ok(false);
                 }),
                 Case::pass("mail", |facts| facts.application.support_page.as_mut().unwrap().status = 403),
                 Case::unsure("closed", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 403;
-                    facts.application.support_takes_mail = Ok(false);
+                    facts.application.support_accepts_mail = Ok(false);
                 }),
                 Case::unsure("closed", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 401;
-                    facts.application.support_takes_mail = Err(blind());
+                    facts.application.support_accepts_mail = Err(unobserved());
                 }),
                 // A page that could not be checked may be in order.
-                Case::blind(|facts| {
-                    facts.application.support_page = Err(blind());
-                    facts.application.support_takes_mail = Ok(false);
+                Case::unobserved(|facts| {
+                    facts.application.support_page = Err(unobserved());
+                    facts.application.support_accepts_mail = Ok(false);
                 }),
-                Case::blind(|facts| {
+                Case::unobserved(|facts| {
                     facts.application.support_page.as_mut().unwrap().status = 500;
-                    facts.application.support_takes_mail = Err(blind());
+                    facts.application.support_accepts_mail = Err(unobserved());
                 }),
-                Case::blind(|facts| {
-                    facts.application.support_page = Err(blind());
-                    facts.application.support_takes_mail = Err(blind());
+                Case::unobserved(|facts| {
+                    facts.application.support_page = Err(unobserved());
+                    facts.application.support_accepts_mail = Err(unobserved());
                 }),
             ],
         );
     }
 
     #[test]
-    fn who_has_an_account_keeps_it_and_nobody_else_gets_the_license() {
+    fn an_existing_account_is_linked_and_a_second_claim_is_refused() {
         fn without(facts: &mut Facts<'_>, kind: EvidenceKind) {
             facts.evidence.as_mut().unwrap().remove(&kind);
         }
@@ -229,7 +231,7 @@ mod tests {
                 Case::pass("ok", |_| {}),
                 Case::missing("none_linked", |facts| without(facts, EvidenceKind::ExistingAccountLinked)),
                 Case::missing("none_refused", |facts| without(facts, EvidenceKind::SecondClaimRefused)),
-                Case::blind(|facts| facts.evidence = Err(blind())),
+                Case::unobserved(|facts| facts.evidence = Err(unobserved())),
             ],
         );
     }
@@ -239,36 +241,36 @@ mod tests {
         fn status(facts: &mut Facts<'_>, status: u16) {
             facts.application.plan_change.as_mut().unwrap().status = status;
         }
-        fn of_nobody(facts: &mut Facts<'_>, status: u16) {
-            facts.application.plan_change_of_nobody.as_mut().unwrap().status = status;
+        fn of_unknown(facts: &mut Facts<'_>, status: u16) {
+            facts.application.plan_change_of_unknown_tenant.as_mut().unwrap().status = status;
         }
         table(
             "app.plan_locked",
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| status(facts, 409)),
-                Case::fail("open", |facts| status(facts, 200)),
-                Case::unsure("odd", |facts| status(facts, 302)),
-                Case::unsure("odd", |facts| status(facts, 404)),
-                Case::unsure("odd", |facts| status(facts, 500)),
+                Case::fail("accepted", |facts| status(facts, 200)),
+                Case::unsure("unexpected", |facts| status(facts, 302)),
+                Case::unsure("unexpected", |facts| status(facts, 404)),
+                Case::unsure("unexpected", |facts| status(facts, 500)),
                 // A refusal proves something only if not every request is refused.
-                Case::unsure("everybody", |facts| of_nobody(facts, 403)),
-                Case::unsure("everybody", |facts| of_nobody(facts, 409)),
-                Case::unsure("control", |facts| of_nobody(facts, 204)),
-                Case::unsure("control", |facts| of_nobody(facts, 302)),
-                Case::unsure("control", |facts| of_nobody(facts, 503)),
-                Case::fail("open", |facts| {
+                Case::unsure("refuses_all", |facts| of_unknown(facts, 403)),
+                Case::unsure("refuses_all", |facts| of_unknown(facts, 409)),
+                Case::unsure("refuses_differently", |facts| of_unknown(facts, 204)),
+                Case::unsure("refuses_differently", |facts| of_unknown(facts, 302)),
+                Case::unsure("refuses_differently", |facts| of_unknown(facts, 503)),
+                Case::fail("accepted", |facts| {
                     status(facts, 204);
-                    of_nobody(facts, 204);
+                    of_unknown(facts, 204);
                 }),
-                Case::blind(|facts| facts.application.plan_change = Err(blind())),
-                Case::blind(|facts| facts.application.plan_change_of_nobody = Err(blind())),
+                Case::unobserved(|facts| facts.application.plan_change = Err(unobserved())),
+                Case::unobserved(|facts| facts.application.plan_change_of_unknown_tenant = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn a_page_about_data_must_answer_and_a_person_says_what_is_on_it() {
+    fn a_data_policy_must_exist_and_its_content_is_attested() {
         table(
             "app.data_policy",
             &[
@@ -277,11 +279,12 @@ mod tests {
                 Case::unsure("closed", |facts| facts.application.data_policy.as_mut().unwrap().status = 403),
                 Case::fail("broken", |facts| facts.application.data_policy.as_mut().unwrap().status = 404),
                 Case::missing("none", |facts| {
-                    facts.application.data_policy = Err(Blind::NotDescribed { field: "urls.data_policy".to_owned() });
+                    facts.application.data_policy =
+                        Err(Unobserved::NotDescribed { field: "urls.data_policy".to_owned() });
                 }),
-                Case::blind(|facts| facts.application.data_policy = Err(blind())),
+                Case::unobserved(|facts| facts.application.data_policy = Err(unobserved())),
             ],
         );
-        table("app.no_payment_data", &[Case::only_a_person_can_say(|_| {})]);
+        table("app.no_payment_data", &[Case::attestation_only(|_| {})]);
     }
 }

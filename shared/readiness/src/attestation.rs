@@ -1,4 +1,4 @@
-//! Attestations: statements of callers about what no program can check.
+//! Attestations: statements of operators about what no program can check.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// The time for which an attestation is valid, before a new one is required.
 pub const ATTESTATION_LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// The attestation of a check by a person.
+/// The attestation of a check by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attestation {
     /// The ARN of the caller who attested it.
@@ -20,7 +20,7 @@ pub struct Attestation {
 
 impl Attestation {
     /// Returns `true` if it is still valid at `now`.
-    pub fn stands(&self, now: Timestamp) -> bool {
+    pub fn is_valid(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < ATTESTATION_LIFE
     }
 }

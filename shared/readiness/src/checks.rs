@@ -36,7 +36,7 @@ pub struct Check {
     /// `true` if an attestation counts, unless an observation contradicts it.
     pub is_attestable: bool,
     /// `true` if an attestation counts only in addition to an observation.
-    needs_sight: bool,
+    needs_observation: bool,
     applies: fn(&Listing) -> bool,
     judge: fn(&Facts<'_>) -> Verdict,
 }
@@ -53,12 +53,12 @@ impl Check {
     }
 
     /// Returns `true` if an attestation counts beside a verdict: no observation contradicts it.
-    pub(super) fn takes_word_beside(&self, verdict: &Verdict) -> bool {
+    pub(super) fn accepts_attestation_beside(&self, verdict: &Verdict) -> bool {
         self.is_attestable
             && match verdict {
                 Verdict::Pass(_) | Verdict::Fail(_) | Verdict::NotYet(_) => false,
                 Verdict::Unsure(_) => true,
-                Verdict::Missing(_) | Verdict::Blind(_) | Verdict::OnlyAPersonCanSay => !self.needs_sight,
+                Verdict::Missing(_) | Verdict::Unobserved(_) | Verdict::AttestationOnly => !self.needs_observation,
             }
     }
 
@@ -76,7 +76,17 @@ impl Check {
         judge: fn(&Facts<'_>) -> Verdict,
     ) -> Self {
         let severity = Severity::Required;
-        Self { id, step, severity, actor, source, is_attestable: false, needs_sight: false, applies: |_| true, judge }
+        Self {
+            id,
+            step,
+            severity,
+            actor,
+            source,
+            is_attestable: false,
+            needs_observation: false,
+            applies: |_| true,
+            judge,
+        }
     }
 
     const fn recommended(self) -> Self {
@@ -88,8 +98,8 @@ impl Check {
     }
 
     /// Makes it attestable, but only if something was observed that is not sufficient.
-    const fn attestable_beside_what_is_seen(self) -> Self {
-        Self { is_attestable: true, needs_sight: true, ..self }
+    const fn attestable_if_observed(self) -> Self {
+        Self { is_attestable: true, needs_observation: true, ..self }
     }
 
     const fn only_for(self, applies: fn(&Listing) -> bool) -> Self {
@@ -108,7 +118,7 @@ mod source {
     pub(super) const GUIDELINES: &str = "AWS Marketplace Seller Guide: SaaS product guidelines";
     pub(super) const ONBOARDING: &str = "AWS Marketplace Seller Guide: SaaS customer onboarding";
     pub(super) const PRODUCT: &str = "AWS Marketplace Seller Guide: Creating a SaaS product";
-    pub(super) const LIFE: &str = "AWS Marketplace Seller Guide: SaaS product lifecycle";
+    pub(super) const LIFECYCLE: &str = "AWS Marketplace Seller Guide: SaaS product lifecycle";
     pub(super) const CATALOG: &str = "AWS Marketplace Catalog API Reference: SaaSProduct@1.0 and Offer@1.0";
     pub(super) const EVENTS: &str = "AWS Marketplace Seller Guide: Amazon EventBridge notifications for SaaS products";
     pub(super) const TOPICS: &str = "AWS Marketplace Seller Guide: Amazon SNS notifications for SaaS products";
@@ -120,15 +130,9 @@ mod source {
 pub static CHECKS: &[Check] = &[
     Check::new("seller.registration", Step::Registration, Actor::Seller, source::SELLER, seller::registration)
         .attestable(),
-    Check::new(
-        "seller.public_profile",
-        Step::PublicProfile,
-        Actor::Seller,
-        source::SELLER,
-        seller::only_a_person_can_say,
-    )
-    .attestable(),
-    Check::new("seller.bank_and_tax", Step::BankAndTax, Actor::Seller, source::SELLER, seller::only_a_person_can_say)
+    Check::new("seller.public_profile", Step::PublicProfile, Actor::Seller, source::SELLER, seller::attestation_only)
+        .attestable(),
+    Check::new("seller.bank_and_tax", Step::BankAndTax, Actor::Seller, source::SELLER, seller::attestation_only)
         .attestable(),
     Check::new("wiring.queues_drained", Step::Prepared, Actor::Operator, source::STACK, wiring::queues_drained),
     Check::new("wiring.schedules", Step::Prepared, Actor::Operator, source::STACK, wiring::schedules),
@@ -158,7 +162,7 @@ pub static CHECKS: &[Check] = &[
         source::GUIDELINES,
         listing::not_private_only,
     ),
-    Check::new("listing.targeting", Step::Registered, Actor::Seller, source::LIFE, listing::targeting),
+    Check::new("listing.targeting", Step::Registered, Actor::Seller, source::LIFECYCLE, listing::targeting),
     Check::new("wiring.eventbridge_rule", Step::Integrated, Actor::Operator, source::EVENTS, wiring::eventbridge_rule)
         .only_for(|listing| listing.mode == Mode::License),
     Check::new("wiring.sns_subscription", Step::Integrated, Actor::Operator, source::TOPICS, wiring::sns_subscription)
@@ -167,11 +171,11 @@ pub static CHECKS: &[Check] = &[
     Check::new("page.https", Step::Integrated, Actor::Operator, source::ONBOARDING, page::https),
     Check::new("page.accepts_post", Step::Integrated, Actor::Operator, source::INTEGRATION, page::accepts_post),
     Check::new(
-        "page.bad_token_is_kind",
+        "page.bad_token_explained",
         Step::Integrated,
         Actor::Operator,
         source::ONBOARDING,
-        page::bad_token_is_kind,
+        page::bad_token_explained,
     ),
     Check::new("page.email_field", Step::Integrated, Actor::Operator, source::GUIDELINES, page::email_field),
     Check::new("page.support_contact", Step::Integrated, Actor::Operator, source::GUIDELINES, page::support_contact),
@@ -261,25 +265,19 @@ pub static CHECKS: &[Check] = &[
     .attestable(),
     Check::new("app.plan_locked", Step::Verified, Actor::Developer, source::GUIDELINES, application::plan_locked)
         .attestable(),
-    Check::new(
-        "app.no_payment_data",
-        Step::Verified,
-        Actor::Developer,
-        source::GUIDELINES,
-        seller::only_a_person_can_say,
-    )
-    .attestable(),
+    Check::new("app.no_payment_data", Step::Verified, Actor::Developer, source::GUIDELINES, seller::attestation_only)
+        .attestable(),
     Check::new("app.data_policy", Step::Verified, Actor::Developer, source::GUIDELINES, application::data_policy)
-        .attestable_beside_what_is_seen(),
+        .attestable_if_observed(),
     Check::new(
         "production.final_review_requested",
         Step::ReviewRequested,
         Actor::Seller,
-        source::LIFE,
+        source::LIFECYCLE,
         seller::final_review_requested,
     )
     .attestable(),
-    Check::new("production.published", Step::Published, Actor::Aws, source::LIFE, seller::published),
+    Check::new("production.published", Step::Published, Actor::Aws, source::LIFECYCLE, seller::published),
 ];
 
 #[cfg(test)]
@@ -289,11 +287,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_the_specifications() {
+    fn the_checks_are_the_specified_ones() {
         let wanted = "
             app.self_signup app.plan_visible app.support_reachable app.existing_account app.plan_locked
             app.no_payment_data app.data_policy
-            page.https page.accepts_post page.bad_token_is_kind page.email_field page.support_contact page.english
+            page.https page.accepts_post page.bad_token_explained page.email_field page.support_contact page.english
             page.existing_account_link page.security_headers
             listing.found listing.product_code listing.fulfillment_url listing.dimensions listing.description_complete
             listing.logo listing.support_text listing.eula listing.refund_policy listing.price_positive
@@ -307,24 +305,24 @@ mod tests {
         let wanted: BTreeSet<&str> = wanted.split_whitespace().collect();
         let there: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
         assert_eq!(there, wanted);
-        assert_eq!(CHECKS.len(), wanted.len(), "an id stands twice");
+        assert_eq!(CHECKS.len(), wanted.len(), "an id is not unique");
     }
 
     #[test]
-    fn checks_stand_in_the_order_of_their_steps() {
+    fn checks_are_in_the_order_of_their_steps() {
         let steps = Step::ALL;
         let order: Vec<usize> =
             CHECKS.iter().map(|check| steps.iter().position(|step| *step == check.step).unwrap()).collect();
         assert!(order.is_sorted(), "{order:?}");
-        assert!((0..steps.len()).all(|step| order.contains(&step)), "a step rests on nothing");
+        assert!((0..steps.len()).all(|step| order.contains(&step)), "a step has no check");
     }
 
     #[test]
-    fn only_what_a_person_can_know_is_attestable() {
+    fn only_checks_that_need_an_operator_are_attestable() {
         for check in CHECKS {
-            let personal = ["seller.", "app.", "production.final", "evidence.buyer_notified"];
-            let is_personal = personal.iter().any(|part| check.id.starts_with(part));
-            assert_eq!(check.is_attestable, is_personal, "{}", check.id);
+            let prefixes = ["seller.", "app.", "production.final", "evidence.buyer_notified"];
+            let needs_operator = prefixes.iter().any(|part| check.id.starts_with(part));
+            assert_eq!(check.is_attestable, needs_operator, "{}", check.id);
         }
     }
 }

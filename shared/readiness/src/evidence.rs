@@ -6,59 +6,59 @@ use domain::evidence::{Evidence, EvidenceKind};
 use jiff::Timestamp;
 
 use super::facts::Facts;
-use super::judgement::{Verdict, missing, of, pass};
+use super::judgement::{Verdict, if_observed, missing, pass};
 
 /// Returns the last time of a kind, from a map of all evidence.
-pub(super) fn last(seen: &BTreeMap<EvidenceKind, Evidence>, kind: EvidenceKind) -> Option<Timestamp> {
-    seen.get(&kind).map(|evidence| evidence.last)
+pub(super) fn last(evidence: &BTreeMap<EvidenceKind, Evidence>, kind: EvidenceKind) -> Option<Timestamp> {
+    evidence.get(&kind).map(|evidence| evidence.last)
 }
 
-fn seen(facts: &Facts<'_>, kind: EvidenceKind) -> Verdict {
-    of(&facts.evidence, |evidence| match last(evidence, kind) {
+fn exists(facts: &Facts<'_>, kind: EvidenceKind) -> Verdict {
+    if_observed(&facts.evidence, |evidence| match last(evidence, kind) {
         Some(at) => pass("ok", [("at", at.to_string())]),
         None => missing("none", []),
     })
 }
 
 pub(super) fn token_resolved(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::TokenResolved)
+    exists(facts, EvidenceKind::TokenResolved)
 }
 
 pub(super) fn license_activated(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::LicenseActivated)
+    exists(facts, EvidenceKind::LicenseActivated)
 }
 
 pub(super) fn entitlement_read(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::EntitlementRead)
+    exists(facts, EvidenceKind::EntitlementRead)
 }
 
 pub(super) fn usage_accepted(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::UsageAccepted)
+    exists(facts, EvidenceKind::UsageAccepted)
 }
 
 pub(super) fn agreement_changed(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::AgreementChanged)
+    exists(facts, EvidenceKind::AgreementChanged)
 }
 
 pub(super) fn ending_flushed(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::EndingFlushed)
+    exists(facts, EvidenceKind::EndingFlushed)
 }
 
 pub(super) fn bad_token_refused(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::BadTokenRefused)
+    exists(facts, EvidenceKind::BadTokenRefused)
 }
 
 pub(super) fn buyer_notified(facts: &Facts<'_>) -> Verdict {
-    seen(facts, EvidenceKind::BuyerNotified)
+    exists(facts, EvidenceKind::BuyerNotified)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Case, blind, table};
+    use crate::testing::{Case, table, unobserved};
 
     #[test]
-    fn what_was_done_passes_and_what_was_not_is_missing() {
+    fn a_check_passes_once_its_evidence_exists() {
         macro_rules! of {
             ($($id:literal: $kind:ident),* $(,)?) => {
                 $(table(
@@ -73,7 +73,7 @@ mod tests {
                         Case::missing("none", |facts| {
                             facts.evidence.as_mut().unwrap().remove(&EvidenceKind::$kind);
                         }),
-                        Case::blind(|facts| facts.evidence = Err(blind())),
+                        Case::unobserved(|facts| facts.evidence = Err(unobserved())),
                     ],
                 );)*
             };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::evidence::{Evidence, EvidenceKind, ObservedPermission};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,12 +13,12 @@ use domain::catalog::{OfferAtAws, ProductAtAws, PublicRequest};
 use domain::listing::Listing;
 
 /// An observed fact, or the reason why it could not be observed.
-pub type Look<T> = Result<T, Blind>;
+pub type Observation<T> = Result<T, Unobserved>;
 
 /// The reason why a fact could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Blind {
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Unobserved {
     /// AWS denies this to the auditor.
     Forbidden {
         /// The action, as IAM names it.
@@ -27,19 +27,19 @@ pub enum Blind {
     /// There was no answer in time.
     TimedOut {
         /// The source that was queried.
-        what: String,
+        source: String,
     },
     /// There was no answer that can be read.
     Unreachable {
         /// The source that was queried.
-        what: String,
+        source: String,
         /// The reason.
         reason: String,
     },
     /// The auditor does not connect to it, for example because its address is private.
     Refused {
         /// The source that was to be queried.
-        what: String,
+        source: String,
         /// The reason.
         reason: String,
     },
@@ -58,24 +58,24 @@ pub struct Facts<'a> {
     /// The time of the audit run.
     pub now: Timestamp,
     /// The product in AWS; `None` if AWS has none of this id for this account.
-    pub product: Look<Option<ProductAtAws>>,
+    pub product: Observation<Option<ProductAtAws>>,
     /// The offers of the product in AWS.
-    pub offers: Look<Vec<OfferAtAws>>,
+    pub offers: Observation<Vec<OfferAtAws>>,
     /// The requests to AWS's reviewers.
-    pub review: Look<ReviewSeen>,
+    pub review: Observation<ObservedReview>,
     /// The registration page, from outside.
-    pub page: PageSeen,
+    pub page: ObservedPage,
     /// The seller's application, from outside.
-    pub application: ApplicationSeen,
+    pub application: ObservedApplication,
     /// The stack itself.
-    pub stack: StackSeen,
+    pub stack: ObservedStack,
     /// The evidence of what the functions did, by kind.
-    pub evidence: Look<BTreeMap<EvidenceKind, Evidence>>,
+    pub evidence: Observation<BTreeMap<EvidenceKind, Evidence>>,
 }
 
 /// The requests to AWS's reviewers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReviewSeen {
+pub struct ObservedReview {
     /// The newest request that the product becomes public, if there is one.
     pub public_request: Option<PublicRequest>,
 }
@@ -89,8 +89,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The start of the body.
     pub body: String,
-    /// The time that the answer took.
-    pub took: Duration,
+    /// The time from the request to the end of the answer.
+    pub elapsed: Duration,
 }
 
 impl Answer {
@@ -112,20 +112,32 @@ impl Answer {
 
 /// The registration page, checked as AWS's reviewers do.
 #[derive(Debug, Clone)]
-pub struct PageSeen {
+pub struct ObservedPage {
     /// The URL to which AWS is to send this stack's buyers.
-    pub address: Look<Url>,
+    pub address: Observation<Url>,
     /// Its certificate.
-    pub certificate: Look<CertificateSeen>,
-    /// The answer to a form with a made-up token.
-    pub made_up_token: Look<Answer>,
+    pub certificate: Observation<ObservedCertificate>,
+    /// The answer to a form with an invalid token.
+    pub invalid_token: Observation<Answer>,
     /// The page that a buyer fills in, fetched in a session that was created for the check.
-    pub form: Look<Answer>,
+    pub form: Observation<Answer>,
+}
+
+impl ObservedPage {
+    /// Creates the facts of a page of which nothing could be observed, for one reason.
+    pub fn unobserved(reason: &Unobserved) -> Self {
+        Self {
+            address: Err(reason.clone()),
+            certificate: Err(reason.clone()),
+            invalid_token: Err(reason.clone()),
+            form: Err(reason.clone()),
+        }
+    }
 }
 
 /// A site's certificate, as browsers judge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CertificateSeen {
+pub enum ObservedCertificate {
     /// It is trusted until this time, which may have passed.
     Until(Timestamp),
     /// No browser trusts it: it is for another name, no known authority has signed it, or an intermediate certificate
@@ -138,47 +150,92 @@ pub enum CertificateSeen {
 
 /// The seller's application, checked from outside.
 #[derive(Debug, Clone)]
-pub struct ApplicationSeen {
+pub struct ObservedApplication {
     /// The page for new accounts, with a handoff that was created for the check.
-    pub sign_up: Look<Answer>,
+    pub sign_up: Observation<Answer>,
     /// The page on which a tenant sees its plan.
-    pub plan: Look<Answer>,
+    pub plan: Observation<Answer>,
     /// The help page.
-    pub support_page: Look<Answer>,
+    pub support_page: Observation<Answer>,
     /// `true` if the domain of the support address accepts mail: it has an MX record.
-    pub support_takes_mail: Look<bool>,
+    pub support_accepts_mail: Observation<bool>,
     /// The answer to a request to change the plan of a tenant from AWS Marketplace. No redirect was followed.
-    pub plan_change: Look<Answer>,
+    pub plan_change: Observation<Answer>,
     /// The answer to the same request for an id that is not a probe's, and that the application should not know.
-    pub plan_change_of_nobody: Look<Answer>,
+    pub plan_change_of_unknown_tenant: Observation<Answer>,
     /// The page on how data is handled.
-    pub data_policy: Look<Answer>,
+    pub data_policy: Observation<Answer>,
+}
+
+impl ObservedApplication {
+    /// Creates the facts of an application of which nothing could be observed, for one reason.
+    pub fn unobserved(reason: &Unobserved) -> Self {
+        Self {
+            sign_up: Err(reason.clone()),
+            plan: Err(reason.clone()),
+            support_page: Err(reason.clone()),
+            support_accepts_mail: Err(reason.clone()),
+            plan_change: Err(reason.clone()),
+            plan_change_of_unknown_tenant: Err(reason.clone()),
+            data_policy: Err(reason.clone()),
+        }
+    }
 }
 
 /// The stack itself.
 #[derive(Debug, Clone)]
-pub struct StackSeen {
+pub struct ObservedStack {
     /// The rules that deliver AWS's events, on the default bus.
-    pub rules: Look<Vec<RuleSeen>>,
+    pub rules: Observation<Vec<ObservedRule>>,
     /// The subscriptions to AWS's SNS topics, for a listing in customer mode.
-    pub subscriptions: Look<Vec<SubscriptionSeen>>,
+    pub subscriptions: Observation<Vec<ObservedSubscription>>,
     /// The dead-letter queues.
-    pub dead_letters: Look<Vec<QueueSeen>>,
+    pub dead_letters: Observation<Vec<ObservedQueue>>,
     /// The schedules.
-    pub schedules: Look<Vec<ScheduleSeen>>,
+    pub schedules: Observation<Vec<ObservedSchedule>>,
     /// The alarms in the template.
-    pub alarms: Look<Vec<AlarmSeen>>,
+    pub alarms: Observation<Vec<ObservedAlarm>>,
     /// The permissions of the functions.
-    pub permissions: Look<Vec<PermissionSeen>>,
+    pub permissions: Observation<Vec<ObservedPermission>>,
     /// `true` if the table can be restored to any time of the last weeks.
-    pub point_in_time_recovery: Look<bool>,
+    pub point_in_time_recovery: Observation<bool>,
     /// The audit log; `None` if there is no such log group.
-    pub audit_log: Look<Option<LogSeen>>,
+    pub audit_log: Observation<Option<ObservedLog>>,
+}
+
+impl ObservedStack {
+    /// Creates the facts of a stack of which nothing could be observed, for one reason.
+    pub fn unobserved(reason: &Unobserved) -> Self {
+        Self {
+            rules: Err(reason.clone()),
+            subscriptions: Err(reason.clone()),
+            dead_letters: Err(reason.clone()),
+            schedules: Err(reason.clone()),
+            alarms: Err(reason.clone()),
+            permissions: Err(reason.clone()),
+            point_in_time_recovery: Err(reason.clone()),
+            audit_log: Err(reason.clone()),
+        }
+    }
+
+    /// Creates the facts of a stack that has none of its resources.
+    pub fn absent() -> Self {
+        Self {
+            rules: Ok(Vec::new()),
+            subscriptions: Ok(Vec::new()),
+            dead_letters: Ok(Vec::new()),
+            schedules: Ok(Vec::new()),
+            alarms: Ok(Vec::new()),
+            permissions: Ok(Vec::new()),
+            point_in_time_recovery: Ok(false),
+            audit_log: Ok(None),
+        }
+    }
 }
 
 /// An EventBridge rule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RuleSeen {
+pub struct ObservedRule {
     /// Its name.
     pub name: String,
     /// `true` if it is enabled.
@@ -191,7 +248,7 @@ pub struct RuleSeen {
 
 /// A subscription to one of AWS's SNS topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubscriptionSeen {
+pub struct ObservedSubscription {
     /// The topic's name.
     pub topic: String,
     /// Its state.
@@ -206,12 +263,12 @@ pub enum SubscriptionState {
     /// It waits for confirmation.
     Pending,
     /// The stack created it, and it was deleted later.
-    Gone,
+    Deleted,
 }
 
 /// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueSeen {
+pub struct ObservedQueue {
     /// Its name.
     pub name: String,
     /// The number of messages that it holds; `None` if it does not exist.
@@ -220,20 +277,20 @@ pub struct QueueSeen {
 
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleSeen {
+pub struct ObservedSchedule {
     /// Its name.
     pub name: String,
     /// `true` if it is enabled.
     pub is_enabled: bool,
     /// The longest time between two runs before one counts as missing.
-    pub patience: Duration,
+    pub max_interval: Duration,
     /// The time of its last run; `None` if it never ran.
-    pub last_run: Look<Option<Timestamp>>,
+    pub last_run: Observation<Option<Timestamp>>,
 }
 
 /// A CloudWatch alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlarmSeen {
+pub struct ObservedAlarm {
     /// Its name; if it does not exist, its logical id in the template.
     pub name: String,
     /// Its state.
@@ -244,18 +301,18 @@ pub struct AlarmSeen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlarmState {
     /// It is active, and not in ALARM.
-    Watches,
+    Active,
     /// It is in ALARM.
-    Rings,
+    InAlarm,
     /// Its actions are disabled, so it notifies no operator.
-    Mute,
+    ActionsDisabled,
     /// The template has it, and CloudWatch does not.
-    Gone,
+    Missing,
 }
 
 /// A log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSeen {
+pub struct ObservedLog {
     /// Its name.
     pub name: String,
     /// The retention in days; `None` if it keeps its events forever.

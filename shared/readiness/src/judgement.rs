@@ -1,71 +1,71 @@
 //! The verdicts of checks.
 
-use super::facts::{Blind, Look};
+use super::facts::{Observation, Unobserved};
 
 /// The verdict of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The fact is as it must be.
-    Pass(Words),
+    Pass(Detail),
     /// The fact does not exist yet.
-    Missing(Words),
+    Missing(Detail),
     /// The fact is wrong.
-    Fail(Words),
+    Fail(Detail),
     /// The fact is not yet as it must be in the end. That is no fault, but no attestation outweighs it.
-    NotYet(Words),
+    NotYet(Detail),
     /// The facts are not sufficient for a verdict.
-    Unsure(Words),
+    Unsure(Detail),
     /// The fact could not be observed.
-    Blind(Blind),
+    Unobserved(Unobserved),
     /// No program can observe it: only an attestation counts.
-    OnlyAPersonCanSay,
+    AttestationOnly,
 }
 
-/// The wording of a verdict: one of the check's texts, and its arguments.
+/// The details of a verdict: one of the check's texts, and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct Detail {
     /// The attribute of the check's message.
     pub(super) attribute: &'static str,
     /// The arguments of the text.
-    pub(super) with: Vec<(&'static str, String)>,
+    pub(super) arguments: Vec<(&'static str, String)>,
 }
 
-impl Words {
-    fn new<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Self {
-        Self { attribute, with: with.into() }
+impl Detail {
+    fn new<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Self {
+        Self { attribute, arguments: arguments.into() }
     }
 }
 
 /// Creates the verdict of a fact that is as it must be.
-pub(super) fn pass<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
-    Verdict::Pass(Words::new(attribute, with))
+pub(super) fn pass<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Verdict {
+    Verdict::Pass(Detail::new(attribute, arguments))
 }
 
 /// Creates the verdict of a fact that does not exist yet.
-pub(super) fn missing<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
-    Verdict::Missing(Words::new(attribute, with))
+pub(super) fn missing<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Verdict {
+    Verdict::Missing(Detail::new(attribute, arguments))
 }
 
 /// Creates the verdict of a fact that is wrong.
-pub(super) fn fail<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
-    Verdict::Fail(Words::new(attribute, with))
+pub(super) fn fail<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Verdict {
+    Verdict::Fail(Detail::new(attribute, arguments))
 }
 
 /// Creates the verdict of a fact that is not yet as it must be in the end.
-pub(super) fn not_yet<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
-    Verdict::NotYet(Words::new(attribute, with))
+pub(super) fn not_yet<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Verdict {
+    Verdict::NotYet(Detail::new(attribute, arguments))
 }
 
 /// Creates the verdict of facts that are not sufficient.
-pub(super) fn unsure<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
-    Verdict::Unsure(Words::new(attribute, with))
+pub(super) fn unsure<const N: usize>(attribute: &'static str, arguments: [(&'static str, String); N]) -> Verdict {
+    Verdict::Unsure(Detail::new(attribute, arguments))
 }
 
 /// Judges a fact, if it was observed.
-pub(super) fn of<T>(look: &Look<T>, judge: impl FnOnce(&T) -> Verdict) -> Verdict {
-    match look {
-        Ok(seen) => judge(seen),
-        Err(blind) => Verdict::Blind(blind.clone()),
+pub(super) fn if_observed<T>(observation: &Observation<T>, judge: impl FnOnce(&T) -> Verdict) -> Verdict {
+    match observation {
+        Ok(fact) => judge(fact),
+        Err(unobserved) => Verdict::Unobserved(unobserved.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! [`Facts`] are gathered elsewhere. Each of the [`CHECKS`] judges them without any I/O, the steps of the listing
 //! process depend on checks, and [`assess`] makes the [`Report`] of both. A check whose facts could not be observed
-//! never passes. The texts are in `i18n/readiness/`.
+//! never passes. The texts are in `i18n/`.
 
 mod application;
 mod attestation;
@@ -20,8 +20,8 @@ mod report;
 mod seller;
 mod steps;
 mod table;
+pub mod terms;
 mod wiring;
-pub mod word;
 
 #[cfg(test)]
 mod testing;
@@ -29,11 +29,12 @@ mod testing;
 pub use attestation::{ATTESTATION_LIFE, Attestation};
 pub use checks::{CHECKS, Check, Severity, check};
 pub use facts::{
-    AlarmSeen, AlarmState, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, Look, PageSeen, QueueSeen,
-    ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen, SubscriptionState,
+    AlarmState, Answer, Facts, Observation, ObservedAlarm, ObservedApplication, ObservedCertificate, ObservedLog,
+    ObservedPage, ObservedQueue, ObservedReview, ObservedRule, ObservedSchedule, ObservedStack, ObservedSubscription,
+    SubscriptionState, Unobserved,
 };
 pub use messages::{day, moment, texts};
-pub use progress::{Sign, Turned, life_message, turned};
-pub use report::{Finding, Report, Said, StepFound, assess};
+pub use progress::{Sign, SignChange, sign_changes, visibility_message};
+pub use report::{Finding, Message, Report, StepStatus, assess};
 pub use steps::{Actor, Outcome, Step, StepState};
-pub use table::{Shown, table};
+pub use table::{TableOptions, table};

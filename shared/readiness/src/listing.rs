@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::facts::Facts;
-use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
-use super::word;
-use domain::catalog::{Life, OfferAtAws, ProductAtAws};
+use super::judgement::{Verdict, fail, if_observed, listed, missing, pass, unsure};
+use super::terms;
+use domain::catalog::{OfferAtAws, ProductAtAws, Visibility};
 use domain::ids::DimensionKey;
 use domain::listing::{DimensionType, Pricing};
 
@@ -16,13 +16,13 @@ const TEST_ACCOUNTS: usize = 5;
 
 /// Judges the product in AWS, if it exists.
 fn product(facts: &Facts<'_>, judge: impl FnOnce(&ProductAtAws) -> Verdict) -> Verdict {
-    of(&facts.product, |product| product.as_ref().map_or_else(|| missing("no_product", []), judge))
+    if_observed(&facts.product, |product| product.as_ref().map_or_else(|| missing("no_product", []), judge))
 }
 
 /// Judges the offers that every buyer may accept.
 fn public_offers(facts: &Facts<'_>, judge: impl FnOnce(&[&OfferAtAws]) -> Verdict) -> Verdict {
     product(facts, |_| {
-        of(&facts.offers, |offers| {
+        if_observed(&facts.offers, |offers| {
             let public: Vec<&OfferAtAws> = offers.iter().filter(|offer| offer.is_public(facts.now)).collect();
             if public.is_empty() { missing("no_offer", []) } else { judge(&public) }
         })
@@ -31,12 +31,12 @@ fn public_offers(facts: &Facts<'_>, judge: impl FnOnce(&[&OfferAtAws]) -> Verdic
 
 pub(super) fn found(facts: &Facts<'_>) -> Verdict {
     product(facts, |product| {
-        let with = [("product", product.id.to_string()), ("life", product.life.as_str().to_owned())];
-        match product.life {
-            Life::Draft => missing("draft", with),
-            Life::Limited | Life::Public => pass("ok", with),
-            Life::Restricted => fail("restricted", with),
-            Life::Unknown => unsure("unknown", with),
+        let with = [("product", product.id.to_string()), ("visibility", product.visibility.as_str().to_owned())];
+        match product.visibility {
+            Visibility::Draft => missing("draft", with),
+            Visibility::Limited | Visibility::Public => pass("ok", with),
+            Visibility::Restricted => fail("restricted", with),
+            Visibility::Unknown => unsure("unknown", with),
         }
     })
 }
@@ -45,21 +45,21 @@ pub(super) fn product_code(facts: &Facts<'_>) -> Verdict {
     let described = facts.listing.product_code.as_str();
     product(facts, |product| match product.product_code.as_deref() {
         Some(code) if code == described => pass("ok", [("code", code.to_owned())]),
-        Some(code) => fail("other", [("code", code.to_owned()), ("described", described.to_owned())]),
+        Some(code) => fail("different", [("code", code.to_owned()), ("described", described.to_owned())]),
         None => missing("none", []),
     })
 }
 
 pub(super) fn fulfillment_url(facts: &Facts<'_>) -> Verdict {
     product(facts, |product| {
-        of(&facts.page.address, |address| {
+        if_observed(&facts.page.address, |address| {
             // A slash at the end makes it another URL, at which there is no page.
             let same = |url: &str| Url::parse(url).is_ok_and(|url| url == *address);
             let urls = product.delivery_options.iter().map(|option| option.fulfillment_url.as_str());
             match urls.collect::<Vec<_>>().as_slice() {
                 [] => missing("none", [("url", address.to_string())]),
                 urls if urls.iter().all(|url| same(url)) => pass("ok", [("url", address.to_string())]),
-                urls => fail("other", [("url", address.to_string()), ("at_aws", listed(urls.iter().copied()))]),
+                urls => fail("different", [("url", address.to_string()), ("current", listed(urls.iter().copied()))]),
             }
         })
     })
@@ -72,11 +72,11 @@ pub(super) fn dimensions(facts: &Facts<'_>) -> Verdict {
             facts.listing.dimensions.iter().map(|dimension| (dimension.key.as_str(), dimension)).collect();
         let lacking: Vec<&str> = described.keys().filter(|key| !at_aws.contains_key(*key)).copied().collect();
         if !lacking.is_empty() {
-            return missing("lacking", [("keys", listed(lacking))]);
+            return missing("missing", [("keys", listed(lacking))]);
         }
         let others: Vec<&str> = at_aws.keys().filter(|key| !described.contains_key(*key)).copied().collect();
         if !others.is_empty() {
-            return fail("others", [("keys", listed(others))]);
+            return fail("undescribed", [("keys", listed(others))]);
         }
         let mistyped: Vec<&str> = described
             .iter()
@@ -84,7 +84,7 @@ pub(super) fn dimensions(facts: &Facts<'_>) -> Verdict {
             .map(|(key, _)| *key)
             .collect();
         if !mistyped.is_empty() {
-            return fail("mistyped", [("keys", listed(mistyped))]);
+            return fail("types_differ", [("keys", listed(mistyped))]);
         }
         let kinds: Vec<DimensionType> = product.dimensions.iter().flat_map(|found| found.types.clone()).collect();
         let is_entitled = kinds.contains(&DimensionType::Entitled);
@@ -105,23 +105,23 @@ pub(super) fn description_complete(facts: &Facts<'_>) -> Verdict {
             texts.len() > most || texts.iter().any(|text| long(text, length))
         };
         let lacking: Vec<&str> = [
-            (word::TITLE, product.title.is_empty()),
-            (word::SHORT_DESCRIPTION, product.short_description.is_empty()),
-            (word::LONG_DESCRIPTION, product.long_description.is_empty()),
-            (word::HIGHLIGHTS, product.highlights.is_empty()),
-            (word::SEARCH_KEYWORDS, product.search_keywords.is_empty()),
-            (word::CATEGORIES, product.categories.is_empty()),
+            (terms::TITLE, product.title.is_empty()),
+            (terms::SHORT_DESCRIPTION, product.short_description.is_empty()),
+            (terms::LONG_DESCRIPTION, product.long_description.is_empty()),
+            (terms::HIGHLIGHTS, product.highlights.is_empty()),
+            (terms::SEARCH_KEYWORDS, product.search_keywords.is_empty()),
+            (terms::CATEGORIES, product.categories.is_empty()),
         ]
         .into_iter()
-        .filter_map(|(field, is_lacking)| is_lacking.then_some(field))
+        .filter_map(|(field, is_missing)| is_missing.then_some(field))
         .collect();
         let too_long: Vec<&str> = [
-            (word::TITLE, long(&product.title, 72)),
-            (word::SHORT_DESCRIPTION, long(&product.short_description, 1000)),
-            (word::LONG_DESCRIPTION, long(&product.long_description, 5000)),
-            (word::HIGHLIGHTS, several(&product.highlights, 3, 500)),
-            (word::SEARCH_KEYWORDS, several(&product.search_keywords, 15, 50)),
-            (word::CATEGORIES, product.categories.len() > 3),
+            (terms::TITLE, long(&product.title, 72)),
+            (terms::SHORT_DESCRIPTION, long(&product.short_description, 1000)),
+            (terms::LONG_DESCRIPTION, long(&product.long_description, 5000)),
+            (terms::HIGHLIGHTS, several(&product.highlights, 3, 500)),
+            (terms::SEARCH_KEYWORDS, several(&product.search_keywords, 15, 50)),
+            (terms::CATEGORIES, product.categories.len() > 3),
         ]
         .into_iter()
         .filter_map(|(field, is_long)| is_long.then_some(field))
@@ -131,7 +131,7 @@ pub(super) fn description_complete(facts: &Facts<'_>) -> Verdict {
         } else if lacking.is_empty() {
             pass("ok", [])
         } else {
-            missing("lacking", [("fields", listed(lacking))])
+            missing("missing", [("fields", listed(lacking))])
         }
     })
 }
@@ -181,11 +181,11 @@ pub(super) fn price_positive(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn not_private_only(facts: &Facts<'_>) -> Verdict {
     product(facts, |_| {
-        of(&facts.offers, |offers| match offers.as_slice() {
+        if_observed(&facts.offers, |offers| match offers.as_slice() {
             [] => missing("no_offer", []),
             offers if offers.iter().any(|offer| offer.is_public(facts.now)) => pass("ok", []),
             offers if offers.iter().any(|offer| offer.is_for_everyone && !offer.is_released) => missing("draft", []),
-            offers if offers.iter().any(|offer| offer.is_for_everyone) => fail("over", []),
+            offers if offers.iter().any(|offer| offer.is_for_everyone) => fail("ended", []),
             _ => fail("private", []),
         })
     })
@@ -194,8 +194,8 @@ pub(super) fn not_private_only(facts: &Facts<'_>) -> Verdict {
 pub(super) fn targeting(facts: &Facts<'_>) -> Verdict {
     product(facts, |product| {
         let count = [("count", product.buyer_accounts.len().to_string())];
-        match product.life {
-            Life::Public => pass("public", []),
+        match product.visibility {
+            Visibility::Public => pass("public", []),
             _ if product.buyer_accounts.len() >= TEST_ACCOUNTS => pass("ok", count),
             _ => missing("few", count),
         }
@@ -205,7 +205,7 @@ pub(super) fn targeting(facts: &Facts<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Case, blind, table};
+    use crate::testing::{Case, table, unobserved};
 
     fn at_aws<'a>(facts: &'a mut Facts<'_>) -> &'a mut ProductAtAws {
         facts.product.as_mut().unwrap().as_mut().unwrap()
@@ -216,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn every_check_of_the_listing_needs_the_product_and_an_answer() {
+    fn every_check_of_the_listing_needs_the_product_in_aws() {
         for check in crate::CHECKS.iter().filter(|check| check.id.starts_with("listing.")) {
             table(
                 check.id,
                 &[
                     Case::pass_any(|_| {}),
                     Case::missing("no_product", |facts| facts.product = Ok(None)),
-                    Case::blind(|facts| facts.product = Err(blind())),
+                    Case::unobserved(|facts| facts.product = Err(unobserved())),
                 ],
             );
         }
@@ -234,51 +234,51 @@ mod tests {
         table(
             "listing.found",
             &[
-                Case::pass("ok", |facts| at_aws(facts).life = Life::Limited),
-                Case::pass("ok", |facts| at_aws(facts).life = Life::Public),
-                Case::missing("draft", |facts| at_aws(facts).life = Life::Draft),
-                Case::fail("restricted", |facts| at_aws(facts).life = Life::Restricted),
-                Case::unsure("unknown", |facts| at_aws(facts).life = Life::Unknown),
+                Case::pass("ok", |facts| at_aws(facts).visibility = Visibility::Limited),
+                Case::pass("ok", |facts| at_aws(facts).visibility = Visibility::Public),
+                Case::missing("draft", |facts| at_aws(facts).visibility = Visibility::Draft),
+                Case::fail("restricted", |facts| at_aws(facts).visibility = Visibility::Restricted),
+                Case::unsure("unknown", |facts| at_aws(facts).visibility = Visibility::Unknown),
             ],
         );
     }
 
     #[test]
-    fn the_codes_the_address_and_the_dimensions_are_those_that_are_described() {
+    fn the_code_the_address_and_the_dimensions_match_the_description() {
         table(
             "listing.product_code",
             &[
-                Case::fail("other", |facts| at_aws(facts).product_code = Some("another".to_owned())),
+                Case::fail("different", |facts| at_aws(facts).product_code = Some("another".to_owned())),
                 Case::missing("none", |facts| at_aws(facts).product_code = None),
             ],
         );
         table(
             "listing.fulfillment_url",
             &[
-                Case::fail("other", |facts| {
+                Case::fail("different", |facts| {
                     at_aws(facts).delivery_options.iter_mut().for_each(|it| it.fulfillment_url.push('/'))
                 }),
                 Case::missing("none", |facts| at_aws(facts).delivery_options.clear()),
-                Case::fail("other", |facts| {
+                Case::fail("different", |facts| {
                     let mut old = at_aws(facts).delivery_options.first().unwrap().clone();
                     old.fulfillment_url = "https://old.example.com/register".to_owned();
                     at_aws(facts).delivery_options.push(old);
                 }),
-                Case::blind(|facts| facts.page.address = Err(blind())),
+                Case::unobserved(|facts| facts.page.address = Err(unobserved())),
             ],
         );
         table(
             "listing.dimensions",
             &[
-                Case::missing("lacking", |facts| {
+                Case::missing("missing", |facts| {
                     at_aws(facts).dimensions.pop();
                 }),
-                Case::fail("others", |facts| {
+                Case::fail("undescribed", |facts| {
                     let mut another = at_aws(facts).dimensions.first().unwrap().clone();
                     another.key = "another".to_owned();
                     at_aws(facts).dimensions.push(another);
                 }),
-                Case::fail("mistyped", |facts| {
+                Case::fail("types_differ", |facts| {
                     at_aws(facts).dimensions.first_mut().unwrap().types = [DimensionType::Metered].into();
                 }),
             ],
@@ -286,16 +286,16 @@ mod tests {
     }
 
     #[test]
-    fn what_buyers_read_is_there_and_not_too_long() {
+    fn descriptions_are_complete_and_within_their_limits() {
         table(
             "listing.description_complete",
             &[
-                Case::missing("lacking", |facts| at_aws(facts).title.clear()),
-                Case::missing("lacking", |facts| at_aws(facts).short_description.clear()),
-                Case::missing("lacking", |facts| at_aws(facts).long_description.clear()),
-                Case::missing("lacking", |facts| at_aws(facts).highlights.clear()),
-                Case::missing("lacking", |facts| at_aws(facts).search_keywords.clear()),
-                Case::missing("lacking", |facts| at_aws(facts).categories.clear()),
+                Case::missing("missing", |facts| at_aws(facts).title.clear()),
+                Case::missing("missing", |facts| at_aws(facts).short_description.clear()),
+                Case::missing("missing", |facts| at_aws(facts).long_description.clear()),
+                Case::missing("missing", |facts| at_aws(facts).highlights.clear()),
+                Case::missing("missing", |facts| at_aws(facts).search_keywords.clear()),
+                Case::missing("missing", |facts| at_aws(facts).categories.clear()),
                 Case::pass("ok", |facts| at_aws(facts).title = "あ".repeat(72)),
                 Case::fail("too_long", |facts| at_aws(facts).title = "あ".repeat(73)),
                 Case::fail("too_long", |facts| at_aws(facts).short_description = "a".repeat(1001)),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offer_to_everyone_has_terms_and_a_price_for_each_dimension() {
+    fn the_public_offer_has_terms_and_a_price_for_each_dimension() {
         for id in ["listing.eula", "listing.refund_policy", "listing.price_positive"] {
             table(
                 id,
@@ -321,7 +321,7 @@ mod tests {
                     Case::missing("no_offer", |facts| offer(facts).is_released = false),
                     Case::missing("no_offer", |facts| offer(facts).is_for_everyone = false),
                     Case::missing("no_offer", |facts| offer(facts).available_until = Some(facts.now)),
-                    Case::blind(|facts| facts.offers = Err(blind())),
+                    Case::unobserved(|facts| facts.offers = Err(unobserved())),
                 ],
             );
         }
@@ -345,14 +345,14 @@ mod tests {
                 Case::missing("no_offer", |facts| facts.offers = Ok(Vec::new())),
                 Case::missing("draft", |facts| offer(facts).is_released = false),
                 Case::fail("private", |facts| offer(facts).is_for_everyone = false),
-                Case::fail("over", |facts| offer(facts).available_until = Some(facts.now)),
-                Case::blind(|facts| facts.offers = Err(blind())),
+                Case::fail("ended", |facts| offer(facts).available_until = Some(facts.now)),
+                Case::unobserved(|facts| facts.offers = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn a_limited_listing_is_open_to_the_test_accounts() {
+    fn a_limited_listing_allows_five_test_accounts() {
         table(
             "listing.targeting",
             &[
@@ -361,7 +361,7 @@ mod tests {
                 }),
                 Case::pass("public", |facts| {
                     at_aws(facts).buyer_accounts.clear();
-                    at_aws(facts).life = Life::Public;
+                    at_aws(facts).visibility = Visibility::Public;
                 }),
             ],
         );

@@ -6,8 +6,8 @@ use texts::{Catalog, Texts};
 
 static CATALOG: Catalog = Catalog::new(domain::fluent_files!("../i18n"));
 
-/// Returns the texts of steps and checks in a language. A step has a title and `.next`; a check has a title, `.mend`
-/// and its messages. The texts of the report around them start with `report-`.
+/// Returns the texts of steps and checks in a language. A step has a title and `.next`; a check has a title,
+/// `.remediation` and its messages. The texts of the report around them start with `report-`.
 pub fn texts(language: Language) -> &'static Texts {
     CATALOG.texts(language)
 }
@@ -34,7 +34,7 @@ mod tests {
         for &language in Language::ALL {
             let texts = texts(language);
             let steps = Step::ALL.iter().map(|step| (step.message().to_owned(), ".next"));
-            for (message, attribute) in steps.chain(CHECKS.iter().map(|check| (check.message(), ".mend"))) {
+            for (message, attribute) in steps.chain(CHECKS.iter().map(|check| (check.message(), ".remediation"))) {
                 let attribute = format!("{message}{attribute}");
                 for id in [&message, &attribute] {
                     assert_ne!(&texts.say(id), id, "{language:?}");

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::facts::{Answer, CertificateSeen, Facts};
-use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
-use super::word;
+use super::facts::{Answer, Facts, ObservedCertificate};
+use super::judgement::{Verdict, fail, if_observed, listed, missing, pass, unsure};
+use super::terms;
 use domain::listing::unfit_for_fulfillment;
 
 /// The least time for which a certificate must still be valid.
@@ -27,24 +27,24 @@ const TRACES: [&str; 8] = [
     "at object.<anonymous>",
 ];
 
-/// Parts of an answer that tells a buyer what to do.
+/// Parts of an answer that describes to a buyer what to do.
 const ADVICE: [&str; 5] = ["set up your account", "try again", "manage subscriptions", "もう一度", "あらためて"];
 
 /// Parts of an answer that refers to support without the product: a made-up token identifies none.
 const SELLERS_SUPPORT: [&str; 2] = ["contact the seller you bought from", "販売元にお問い合わせ"];
 
 pub(super) fn https(facts: &Facts<'_>) -> Verdict {
-    of(&facts.page.address, |address| {
+    if_observed(&facts.page.address, |address| {
         if let Some(problem) = unfit_for_fulfillment(address) {
-            return fail("unfit", [("url", address.to_string()), ("problem", word::of_url(problem))]);
+            return fail("not_accepted", [("url", address.to_string()), ("problem", terms::of_url(problem))]);
         }
-        of(&facts.page.certificate, |certificate| match certificate {
-            CertificateSeen::Until(until) => {
+        if_observed(&facts.page.certificate, |certificate| match certificate {
+            ObservedCertificate::Until(until) => {
                 let left = until.duration_since(facts.now);
                 let with = [("url", address.to_string()), ("until", until.to_string())];
-                if left < CERTIFICATE_LEFT { fail("certificate", with) } else { pass("ok", with) }
+                if left < CERTIFICATE_LEFT { fail("expires_soon", with) } else { pass("ok", with) }
             }
-            CertificateSeen::NotTrusted { reason } => {
+            ObservedCertificate::NotTrusted { reason } => {
                 fail("untrusted", [("url", address.to_string()), ("reason", reason.clone())])
             }
         })
@@ -52,13 +52,13 @@ pub(super) fn https(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn accepts_post(facts: &Facts<'_>) -> Verdict {
-    of(&facts.page.made_up_token, |answer| {
-        let with = [("status", answer.status.to_string()), ("seconds", format!("{:.1}", answer.took.as_secs_f64()))];
+    if_observed(&facts.page.invalid_token, |answer| {
+        let with = [("status", answer.status.to_string()), ("seconds", format!("{:.1}", answer.elapsed.as_secs_f64()))];
         if answer.status >= 500 {
             fail("broken", with)
         } else if matches!(answer.status, 404 | 405) {
             missing("none", with)
-        } else if answer.took > PAGE_TIMEOUT {
+        } else if answer.elapsed > PAGE_TIMEOUT {
             fail("slow", with)
         } else {
             pass("ok", with)
@@ -66,8 +66,8 @@ pub(super) fn accepts_post(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-pub(super) fn bad_token_is_kind(facts: &Facts<'_>) -> Verdict {
-    of(&facts.page.made_up_token, |answer| {
+pub(super) fn bad_token_explained(facts: &Facts<'_>) -> Verdict {
+    if_observed(&facts.page.invalid_token, |answer| {
         let text = answer.body.to_lowercase();
         if let Some(trace) = TRACES.into_iter().find(|trace| text.contains(trace)) {
             return fail("trace", [("trace", trace.trim().to_owned())]);
@@ -94,7 +94,7 @@ pub(super) fn asks_for_email(page: &str) -> bool {
 }
 
 /// Returns the links and buttons of a page, each with its attributes and its content, in lowercase.
-pub(super) fn leads(page: &str) -> impl Iterator<Item = String> {
+pub(super) fn links_and_buttons(page: &str) -> impl Iterator<Item = String> {
     let ended = |end: &'static str| move |rest: String| rest.split(end).next().unwrap_or_default().to_owned();
     let buttons = after(page, "button").map(ended("</button"));
     let inputs = tags(page, "input").filter(|tag| tag.contains("type=\"submit\"") || tag.contains("type=\"button\""));
@@ -118,7 +118,7 @@ pub(super) fn english(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn existing_account_link(facts: &Facts<'_>) -> Verdict {
     on_the_form(facts, |answer| {
-        leads(&answer.body).any(|to| {
+        links_and_buttons(&answer.body).any(|to| {
             ["sign in", "sign-in", "log in", "login", "existing account", "already have an account", "サインイン"]
                 .iter()
                 .any(|words| to.contains(words))
@@ -141,8 +141,12 @@ pub(super) fn security_headers(facts: &Facts<'_>) -> Verdict {
             ("frame-ancestors", is_own_frame),
             ("Cache-Control: no-store", has("cache-control", "no-store")),
         ];
-        let lacking: Vec<_> = wanted.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
-        if lacking.is_empty() { pass("ok", []) } else { fail("lacking", [("headers", listed(lacking))]) }
+        let missing_headers: Vec<_> = wanted.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
+        if missing_headers.is_empty() {
+            pass("ok", [])
+        } else {
+            fail("missing", [("headers", listed(missing_headers))])
+        }
     })
 }
 
@@ -158,7 +162,7 @@ fn on_the_form(facts: &Facts<'_>, offers: impl FnOnce(&Answer) -> bool) -> Verdi
 }
 
 fn on_the_form_or(facts: &Facts<'_>, judge: impl FnOnce(&Answer) -> Verdict) -> Verdict {
-    of(&facts.page.form, |answer| {
+    if_observed(&facts.page.form, |answer| {
         if answer.is_ok() { judge(answer) } else { missing("no_form", [("status", answer.status.to_string())]) }
     })
 }
@@ -188,91 +192,103 @@ fn after(page: &str, name: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Case, blind, table};
+    use crate::testing::{Case, table, unobserved};
 
     #[test]
-    fn the_address_must_be_what_the_catalog_takes_and_its_certificate_good_for_14_days() {
+    fn the_address_must_be_accepted_by_the_catalog_and_its_certificate_valid_for_14_days() {
         table(
             "page.https",
             &[
                 Case::pass("ok", |_| {}),
-                Case::fail("unfit", |facts| facts.page.address = Ok("http://a.example.com/register".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com:8443/r".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/r?x=1".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/r#x".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://203.0.113.7/r".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/%20".parse().unwrap())),
-                Case::fail("unfit", |facts| facts.page.address = Ok("https://me@a.example.com/r".parse().unwrap())),
-                Case::fail("certificate", |facts| {
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("http://a.example.com/register".parse().unwrap())
+                }),
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("https://a.example.com:8443/r".parse().unwrap())
+                }),
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("https://a.example.com/r?x=1".parse().unwrap())
+                }),
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("https://a.example.com/r#x".parse().unwrap())
+                }),
+                Case::fail("not_accepted", |facts| facts.page.address = Ok("https://203.0.113.7/r".parse().unwrap())),
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("https://a.example.com/%20".parse().unwrap())
+                }),
+                Case::fail("not_accepted", |facts| {
+                    facts.page.address = Ok("https://me@a.example.com/r".parse().unwrap())
+                }),
+                Case::fail("expires_soon", |facts| {
                     let until = facts.now + SignedDuration::from_hours(14 * 24 - 1);
-                    facts.page.certificate = Ok(CertificateSeen::Until(until));
+                    facts.page.certificate = Ok(ObservedCertificate::Until(until));
                 }),
                 Case::pass("ok", |facts| {
                     let until = facts.now + SignedDuration::from_hours(14 * 24);
-                    facts.page.certificate = Ok(CertificateSeen::Until(until));
+                    facts.page.certificate = Ok(ObservedCertificate::Until(until));
                 }),
                 Case::fail("untrusted", |facts| {
                     let reason = "certificate not valid for name".to_owned();
-                    facts.page.certificate = Ok(CertificateSeen::NotTrusted { reason });
+                    facts.page.certificate = Ok(ObservedCertificate::NotTrusted { reason });
                 }),
-                Case::blind(|facts| facts.page.certificate = Err(blind())),
-                Case::blind(|facts| facts.page.address = Err(blind())),
+                Case::unobserved(|facts| facts.page.certificate = Err(unobserved())),
+                Case::unobserved(|facts| facts.page.address = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn a_made_up_token_is_answered_in_time_and_without_a_servers_error() {
+    fn an_invalid_token_is_answered_in_time_and_without_a_server_error() {
         table(
             "page.accepts_post",
             &[
                 Case::pass("ok", |_| {}),
-                Case::pass("ok", |facts| facts.page.made_up_token.as_mut().unwrap().status = 400),
-                Case::fail("broken", |facts| facts.page.made_up_token.as_mut().unwrap().status = 502),
-                Case::missing("none", |facts| facts.page.made_up_token.as_mut().unwrap().status = 404),
-                Case::missing("none", |facts| facts.page.made_up_token.as_mut().unwrap().status = 405),
+                Case::pass("ok", |facts| facts.page.invalid_token.as_mut().unwrap().status = 400),
+                Case::fail("broken", |facts| facts.page.invalid_token.as_mut().unwrap().status = 502),
+                Case::missing("none", |facts| facts.page.invalid_token.as_mut().unwrap().status = 404),
+                Case::missing("none", |facts| facts.page.invalid_token.as_mut().unwrap().status = 405),
                 Case::fail("slow", |facts| {
-                    facts.page.made_up_token.as_mut().unwrap().took = Duration::from_millis(10_001);
+                    facts.page.invalid_token.as_mut().unwrap().elapsed = Duration::from_millis(10_001);
                 }),
-                Case::blind(|facts| facts.page.made_up_token = Err(blind())),
+                Case::unobserved(|facts| facts.page.invalid_token = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn the_answer_to_a_made_up_token_is_for_people() {
-        fn say(facts: &mut Facts<'_>, text: &str) {
-            facts.page.made_up_token.as_mut().unwrap().body = text.to_owned();
+    fn the_answer_to_an_invalid_token_explains_what_to_do() {
+        fn set_body(facts: &mut Facts<'_>, text: &str) {
+            facts.page.invalid_token.as_mut().unwrap().body = text.to_owned();
         }
         table(
-            "page.bad_token_is_kind",
+            "page.bad_token_explained",
             &[
                 Case::pass("ok", |_| {}),
-                Case::pass("ok", |facts| say(facts, "Please try again or write to support@example.com")),
-                Case::fail("trace", |facts| say(facts, "Internal Server Error. Try again: support@example.com")),
-                Case::fail("trace", |facts| say(facts, "Error: no\n    at index.js:1 support@example.com")),
+                Case::pass("ok", |facts| set_body(facts, "Please try again or write to support@example.com")),
+                Case::fail("trace", |facts| set_body(facts, "Internal Server Error. Try again: support@example.com")),
+                Case::fail("trace", |facts| set_body(facts, "Error: no\n    at index.js:1 support@example.com")),
                 // The text of the registration page if a token identifies no product.
                 Case::pass("ok", |facts| {
-                    say(
+                    set_body(
                         facts,
                         "Choose Set up your account again. Questions? Contact the seller you bought from, at AWS Marketplace",
                     );
                 }),
-                Case::unsure("accepted", |facts| facts.page.made_up_token.as_mut().unwrap().status = 303),
-                Case::fail("no_advice", |facts| say(facts, "No. AWS Marketplace support@example.com")),
-                Case::fail("no_support", |facts| say(facts, "Please try again.")),
-                Case::blind(|facts| facts.page.made_up_token = Err(blind())),
+                Case::unsure("accepted", |facts| facts.page.invalid_token.as_mut().unwrap().status = 303),
+                Case::fail("no_advice", |facts| set_body(facts, "No. AWS Marketplace support@example.com")),
+                Case::fail("no_support", |facts| set_body(facts, "Please try again.")),
+                Case::unobserved(|facts| facts.page.invalid_token = Err(unobserved())),
             ],
         );
     }
 
     #[test]
-    fn the_form_offers_what_aws_asks_of_a_registration_page() {
-        fn say(facts: &mut Facts<'_>, text: &str) {
+    fn the_form_has_what_aws_requires_of_a_registration_page() {
+        fn set_body(facts: &mut Facts<'_>, text: &str) {
             facts.page.form.as_mut().unwrap().body = text.to_owned();
         }
         fn nothing(facts: &mut Facts<'_>) {
-            say(facts, "<!doctype html><html lang=\"ja\"><input type=\"text\"></html>");
+            set_body(facts, "<!doctype html><html lang=\"ja\"><input type=\"text\"></html>");
         }
         for id in ["page.email_field", "page.support_contact", "page.english", "page.existing_account_link"] {
             table(
@@ -281,47 +297,49 @@ mod tests {
                     Case::pass("ok", |_| {}),
                     Case::fail("none", nothing),
                     Case::missing("no_form", |facts| facts.page.form.as_mut().unwrap().status = 404),
-                    Case::blind(|facts| facts.page.form = Err(blind())),
+                    Case::unobserved(|facts| facts.page.form = Err(unobserved())),
                 ],
             );
         }
         table(
             "page.email_field",
             &[
-                Case::pass("ok", |facts| say(facts, "<INPUT id=e TYPE='email'>")),
-                Case::fail("none", |facts| say(facts, "<input type=\"hidden\" name=\"email\">")),
+                Case::pass("ok", |facts| set_body(facts, "<INPUT id=e TYPE='email'>")),
+                Case::fail("none", |facts| set_body(facts, "<input type=\"hidden\" name=\"email\">")),
             ],
         );
         table(
             "page.english",
             &[
                 Case::pass("ok", |facts| {
-                    say(facts, "<html lang=\"ja\"><a hreflang=\"en\" href=\"?lang=en\">English</a>")
+                    set_body(facts, "<html lang=\"ja\"><a hreflang=\"en\" href=\"?lang=en\">English</a>")
                 }),
                 // A `lang` attribute of another element offers no language.
-                Case::fail("none", |facts| say(facts, "<html lang=\"ja\"><header class=\"a\" lang=\"en\"></header>")),
+                Case::fail("none", |facts| {
+                    set_body(facts, "<html lang=\"ja\"><header class=\"a\" lang=\"en\"></header>")
+                }),
             ],
         );
-        table("page.support_contact", &[Case::pass("ok", |facts| say(facts, "https://www.example.com/support"))]);
+        table("page.support_contact", &[Case::pass("ok", |facts| set_body(facts, "https://www.example.com/support"))]);
         table(
             "page.existing_account_link",
             &[
                 Case::pass("ok", |facts| {
-                    say(facts, "<button class='b' name='account'>I already have an account</button>")
+                    set_body(facts, "<button class='b' name='account'>I already have an account</button>")
                 }),
-                Case::pass("ok", |facts| say(facts, "<A HREF='/sign-in'><img alt=''></A>")),
-                Case::pass("ok", |facts| say(facts, "<a href=\"/x\"><span>サインイン</span></a>")),
-                Case::pass("ok", |facts| say(facts, "<input type=\"submit\" value=\"Log in\">")),
+                Case::pass("ok", |facts| set_body(facts, "<A HREF='/sign-in'><img alt=''></A>")),
+                Case::pass("ok", |facts| set_body(facts, "<a href=\"/x\"><span>サインイン</span></a>")),
+                Case::pass("ok", |facts| set_body(facts, "<input type=\"submit\" value=\"Log in\">")),
                 // Text about signing in is no link to it.
                 Case::fail("none", |facts| {
-                    say(facts, "<p>Or sign in.</p><a href=\"/\">Home</a> Login Manager <article>login</article>")
+                    set_body(facts, "<p>Or sign in.</p><a href=\"/\">Home</a> Login Manager <article>login</article>")
                 }),
             ],
         );
     }
 
     #[test]
-    fn the_form_cannot_be_framed_cached_or_read_on_the_way() {
+    fn the_form_cannot_be_framed_cached_or_intercepted() {
         fn without(facts: &mut Facts<'_>, name: &str) {
             facts.page.form.as_mut().unwrap().headers.retain(|(known, _)| known != name);
         }
@@ -333,17 +351,17 @@ mod tests {
             "page.security_headers",
             &[
                 Case::pass("ok", |_| {}),
-                Case::fail("lacking", |facts| without(facts, "content-security-policy")),
-                Case::fail("lacking", |facts| without(facts, "strict-transport-security")),
-                Case::fail("lacking", |facts| without(facts, "cache-control")),
-                Case::fail("lacking", |facts| with(facts, "strict-transport-security", "max-age=0")),
-                Case::fail("lacking", |facts| with(facts, "content-security-policy", "frame-ancestors *")),
+                Case::fail("missing", |facts| without(facts, "content-security-policy")),
+                Case::fail("missing", |facts| without(facts, "strict-transport-security")),
+                Case::fail("missing", |facts| without(facts, "cache-control")),
+                Case::fail("missing", |facts| with(facts, "strict-transport-security", "max-age=0")),
+                Case::fail("missing", |facts| with(facts, "content-security-policy", "frame-ancestors *")),
                 Case::pass("ok", |facts| {
                     with(facts, "content-security-policy", "default-src 'self'");
                     with(facts, "x-frame-options", "DENY");
                 }),
                 Case::missing("no_form", |facts| facts.page.form.as_mut().unwrap().status = 500),
-                Case::blind(|facts| facts.page.form = Err(blind())),
+                Case::unobserved(|facts| facts.page.form = Err(unobserved())),
             ],
         );
     }

@@ -1,8 +1,8 @@
 //! The progress of a report: the steps that are done, the next step, and the changes.
 
-use super::report::{Finding, Report, StepFound};
+use super::report::{Finding, Report, StepStatus};
 use super::steps::{Actor, Outcome, Step, StepState};
-use domain::catalog::Life;
+use domain::catalog::Visibility;
 
 /// The sign of a finding, shown as a word and as a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Finding {
         match self.outcome {
             Outcome::Pass => Sign::Passes,
             Outcome::Attested => Sign::Attested,
-            Outcome::Fail if self.is_broken => Sign::Fails,
+            Outcome::Fail if self.is_defect => Sign::Fails,
             Outcome::Fail => Sign::ToDo,
             Outcome::Unknown => Sign::Unknown,
         }
@@ -102,13 +102,13 @@ impl Actor {
 }
 
 /// Returns the id of the text of a product's visibility.
-pub fn life_message(life: Life) -> &'static str {
-    match life {
-        Life::Draft => "report-life-draft",
-        Life::Limited => "report-life-limited",
-        Life::Public => "report-life-public",
-        Life::Restricted => "report-life-restricted",
-        Life::Unknown => "report-life-unknown",
+pub fn visibility_message(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Draft => "report-visibility-draft",
+        Visibility::Limited => "report-visibility-limited",
+        Visibility::Public => "report-visibility-public",
+        Visibility::Restricted => "report-visibility-restricted",
+        Visibility::Unknown => "report-visibility-unknown",
     }
 }
 
@@ -125,19 +125,19 @@ impl Report {
 
     /// Returns the step that needs attention: the first that fails, or else the first that is ready; `None` if all are
     /// done.
-    pub fn step_to_see_to(&self) -> Option<&StepFound> {
+    pub fn next_step(&self) -> Option<&StepStatus> {
         let first = |state| self.steps.iter().find(|step| step.state == state);
         first(StepState::Failing).or_else(|| first(StepState::Ready))
     }
 
     /// Returns the actor of a step: the one of the check to resolve first.
-    pub fn actor_of(&self, step: &StepFound) -> Option<Actor> {
-        let next = step.next.as_deref()?;
+    pub fn actor_of(&self, step: &StepStatus) -> Option<Actor> {
+        let next = step.next_check.as_deref()?;
         self.checks.iter().find(|finding| finding.check == next).map(|finding| finding.actor)
     }
 
     /// Returns the id of the label before the step that needs attention.
-    pub fn next_label(&self, step: &StepFound) -> &'static str {
+    pub fn next_label(&self, step: &StepStatus) -> &'static str {
         match (step.state, self.actor_of(step)) {
             (StepState::Failing, _) => "report-next-failing",
             (_, Some(Actor::Aws)) => "report-next-aws",
@@ -146,7 +146,7 @@ impl Report {
     }
 
     /// Returns the checks that a step depends on.
-    pub fn checks_of(&self, step: &StepFound) -> impl Iterator<Item = &Finding> {
+    pub fn checks_of(&self, step: &StepStatus) -> impl Iterator<Item = &Finding> {
         self.checks.iter().filter(move |finding| finding.step == step.step)
     }
 
@@ -159,7 +159,7 @@ impl Report {
 
 /// A check whose sign differs from before.
 #[derive(Debug, Clone, Copy)]
-pub struct Turned<'a> {
+pub struct SignChange<'a> {
     /// The earlier finding.
     pub before: &'a Finding,
     /// The later finding.
@@ -167,10 +167,10 @@ pub struct Turned<'a> {
 }
 
 /// Returns the checks whose sign changed from a report to a later one, in the order of the steps.
-pub fn turned<'a>(earlier: &'a Report, later: &'a Report) -> Vec<Turned<'a>> {
+pub fn sign_changes<'a>(earlier: &'a Report, later: &'a Report) -> Vec<SignChange<'a>> {
     let before = |after: &Finding| earlier.checks.iter().find(|before| before.check == after.check);
-    let both = later.checks.iter().filter_map(|after| Some(Turned { before: before(after)?, after }));
-    both.filter(|Turned { before, after }| before.sign() != after.sign()).collect()
+    let both = later.checks.iter().filter_map(|after| Some(SignChange { before: before(after)?, after }));
+    both.filter(|SignChange { before, after }| before.sign() != after.sign()).collect()
 }
 
 #[cfg(test)]
@@ -182,33 +182,33 @@ mod tests {
     use crate::testing::{attested, complete, listing, nothing};
 
     #[test]
-    fn what_is_broken_is_seen_to_before_what_is_only_its_turn() {
+    fn a_failing_step_comes_before_the_first_ready_one() {
         let listing = listing();
         let mut facts = complete(&listing);
         let report = assess(&facts, &attested(facts.now), None);
-        assert!(report.is_done() && report.step_to_see_to().is_none());
+        assert!(report.is_done() && report.next_step().is_none());
         facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(3);
         // The seller's registration is not attested, but AWS answers; the profile is not attested either.
         let report = assess(&facts, &BTreeMap::new(), None);
-        let step = report.step_to_see_to().unwrap();
+        let step = report.next_step().unwrap();
         assert_eq!((step.step.as_str(), report.actor_of(step)), ("test.product_prepared", Some(Actor::Operator)));
         let report = assess(&nothing(&listing), &BTreeMap::new(), None);
-        let step = report.step_to_see_to().unwrap();
+        let step = report.next_step().unwrap();
         assert_eq!((step.step.as_str(), report.actor_of(step)), ("seller.registration", Some(Actor::Seller)));
         assert_eq!(report.steps_done(), 0);
     }
 
     #[test]
-    fn what_turned_is_what_is_told_by_another_sign() {
+    fn a_check_changed_if_its_sign_differs() {
         let listing = listing();
         let mut facts = complete(&listing);
         let first = assess(&facts, &attested(facts.now), None);
-        assert!(turned(&first, &first).is_empty());
+        assert!(sign_changes(&first, &first).is_empty());
         facts.product.as_mut().unwrap().as_mut().unwrap().logo_url.clear();
         let second = assess(&facts, &attested(facts.now), Some(&first));
-        let turned = turned(&first, &second);
+        let changes = sign_changes(&first, &second);
         let signs: Vec<_> =
-            turned.iter().map(|it| (it.after.check.as_str(), it.before.sign(), it.after.sign())).collect();
+            changes.iter().map(|it| (it.after.check.as_str(), it.before.sign(), it.after.sign())).collect();
         assert_eq!(signs.first(), Some(&("listing.logo", Sign::Passes, second_sign(&second))));
         assert_eq!(signs.len(), 1);
     }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sign_state_and_actor_has_its_words() {
+    fn every_sign_state_and_actor_has_its_texts() {
         use crate::texts;
         use domain::language::Language;
         let states = [StepState::Done, StepState::Ready, StepState::Failing, StepState::Waiting];

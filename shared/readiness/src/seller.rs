@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
-use super::judgement::{Verdict, fail, listed, missing, not_yet, of, pass, unsure};
-use domain::catalog::{Life, PriceAtAws, PublicRequest};
+use super::judgement::{Verdict, fail, if_observed, listed, missing, not_yet, pass, unsure};
+use domain::catalog::{PriceAtAws, PublicRequest, Visibility};
 use domain::listing::Price;
 
 pub(super) fn registration(facts: &Facts<'_>) -> Verdict {
@@ -12,24 +12,24 @@ pub(super) fn registration(facts: &Facts<'_>) -> Verdict {
     match &facts.product {
         Ok(Some(_)) => pass("ok", []),
         Ok(None) => unsure("no_product", []),
-        Err(blind) => Verdict::Blind(blind.clone()),
+        Err(unobserved) => Verdict::Unobserved(unobserved.clone()),
     }
 }
 
-pub(super) fn only_a_person_can_say(_: &Facts<'_>) -> Verdict {
-    Verdict::OnlyAPersonCanSay
+pub(super) fn attestation_only(_: &Facts<'_>) -> Verdict {
+    Verdict::AttestationOnly
 }
 
 pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
-    let life = facts.product.as_ref().ok().and_then(Option::as_ref).map(|product| product.life);
-    if matches!(life, Some(Life::Public | Life::Restricted)) {
-        return pass("done", []);
+    let visibility = facts.product.as_ref().ok().and_then(Option::as_ref).map(|product| product.visibility);
+    if matches!(visibility, Some(Visibility::Public | Visibility::Restricted)) {
+        return pass("completed", []);
     }
-    of_prices(facts).unwrap_or_else(|| {
-        of(&facts.review, |review| match &review.public_request {
+    price_obstacle(facts).unwrap_or_else(|| {
+        if_observed(&facts.review, |review| match &review.public_request {
             Some(PublicRequest { at, refused: None }) => pass("ok", [("at", at.to_string())]),
             Some(PublicRequest { at, refused: Some(why) }) => {
-                fail("refused", [("at", at.to_string()), ("why", why.clone())])
+                fail("refused", [("at", at.to_string()), ("reason", why.clone())])
             }
             None => missing("none", []),
         })
@@ -38,11 +38,11 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
 
 /// Returns the verdict that prevents a request to review the prices; `None` if AWS has the described ones, or none are
 /// described.
-fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
+fn price_obstacle(facts: &Facts<'_>) -> Option<Verdict> {
     let described = &facts.listing.catalog.as_ref()?.prices;
     let offers = match &facts.offers {
         Ok(offers) => offers.iter().filter(|offer| offer.is_public(facts.now)),
-        Err(blind) => return Some(Verdict::Blind(blind.clone())),
+        Err(unobserved) => return Some(Verdict::Unobserved(unobserved.clone())),
     };
     let at_aws: Vec<&PriceAtAws> = offers.flat_map(|offer| &offer.prices).collect();
     let is_of =
@@ -60,7 +60,7 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     // Prices are small while a listing is being tested.
     let judge = if is_requested { fail } else { not_yet };
     if !unlike.is_empty() {
-        Some(judge("prices", [("keys", listed(unlike))]))
+        Some(judge("prices_differ", [("keys", listed(unlike))]))
     } else if !lacking.is_empty() {
         Some(judge("unpriced", [("keys", listed(lacking))]))
     } else {
@@ -74,9 +74,9 @@ fn named(dimension: &str, months: Option<u8>) -> String {
 }
 
 pub(super) fn published(facts: &Facts<'_>) -> Verdict {
-    of(&facts.product, |product| match product.as_ref().map(|product| product.life) {
-        Some(Life::Public) => pass("ok", []),
-        Some(life) => missing("other", [("life", life.as_str().to_owned())]),
+    if_observed(&facts.product, |product| match product.as_ref().map(|product| product.visibility) {
+        Some(Visibility::Public) => pass("ok", []),
+        Some(visibility) => missing("not_public", [("visibility", visibility.as_str().to_owned())]),
         None => missing("none", []),
     })
 }
@@ -86,47 +86,47 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Blind, ReviewSeen};
-    use crate::testing::{blind, complete, listing};
+    use crate::facts::{ObservedReview, Unobserved};
+    use crate::testing::{complete, listing, unobserved};
 
     #[test]
-    fn an_account_that_the_catalog_answers_is_a_sellers() {
+    fn an_account_whose_catalog_has_the_product_is_registered() {
         let listing = listing();
         let mut facts = complete(&listing);
         assert!(matches!(registration(&facts), Verdict::Pass(_)));
         facts.product = Ok(None);
         assert_eq!(registration(&facts), unsure("no_product", []));
-        facts.product = Err(blind());
-        assert_eq!(registration(&facts), Verdict::Blind(blind()));
+        facts.product = Err(unobserved());
+        assert_eq!(registration(&facts), Verdict::Unobserved(unobserved()));
     }
 
     #[test]
-    fn a_review_is_requested_by_a_change_of_visibility_or_was_before_publication() {
+    fn a_review_is_requested_by_a_change_of_visibility_or_completed_before_publication() {
         let listing = listing();
         let mut facts = complete(&listing);
-        for (requested, life, wanted) in [
-            (Ok(Some(facts.now)), Life::Limited, Some("ok")),
-            (Ok(None), Life::Limited, None),
-            (Ok(None), Life::Public, Some("done")),
-            (Err(()), Life::Restricted, Some("done")),
-            (Err(()), Life::Limited, None),
+        for (requested, visibility, wanted) in [
+            (Ok(Some(facts.now)), Visibility::Limited, Some("ok")),
+            (Ok(None), Visibility::Limited, None),
+            (Ok(None), Visibility::Public, Some("completed")),
+            (Err(()), Visibility::Restricted, Some("completed")),
+            (Err(()), Visibility::Limited, None),
         ] {
             let request = |at| PublicRequest { at, refused: None };
             facts.review = requested
-                .map_err(|()| blind())
-                .map(|at: Option<Timestamp>| ReviewSeen { public_request: at.map(request) });
-            facts.product.as_mut().unwrap().as_mut().unwrap().life = life;
+                .map_err(|()| unobserved())
+                .map(|at: Option<Timestamp>| ObservedReview { public_request: at.map(request) });
+            facts.product.as_mut().unwrap().as_mut().unwrap().visibility = visibility;
             let got = match final_review_requested(&facts) {
-                Verdict::Pass(words) => Some(words.attribute),
-                Verdict::Missing(_) | Verdict::Blind(Blind::TimedOut { .. }) => None,
+                Verdict::Pass(detail) => Some(detail.attribute),
+                Verdict::Missing(_) | Verdict::Unobserved(Unobserved::TimedOut { .. }) => None,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(got, wanted, "{requested:?} {life:?}");
+            assert_eq!(got, wanted, "{requested:?} {visibility:?}");
         }
     }
 
     #[test]
-    fn a_review_waits_for_the_prices_that_are_described() {
+    fn a_review_waits_for_the_described_prices() {
         const DESCRIBED: &str = include_str!("../../../listings/demo-consumption.toml");
         fn prices<'a>(facts: &'a mut Facts<'_>) -> &'a mut Vec<PriceAtAws> {
             &mut facts.offers.as_mut().unwrap().first_mut().unwrap().prices
@@ -134,28 +134,28 @@ mod tests {
         type Change = fn(&mut Facts<'_>);
         let table: [(Change, &str); 12] = [
             (|_| {}, "pass ok"),
-            (|facts| prices(facts).first_mut().unwrap().amount = 9.into(), "fail prices events_included (P12M)"),
-            (|facts| prices(facts).last_mut().unwrap().amount = 9.into(), "fail prices events_extra"),
-            (|facts| prices(facts).last_mut().unwrap().currency = "EUR".to_owned(), "fail prices events_extra"),
+            (|facts| prices(facts).first_mut().unwrap().amount = 9.into(), "fail prices_differ events_included (P12M)"),
+            (|facts| prices(facts).last_mut().unwrap().amount = 9.into(), "fail prices_differ events_extra"),
+            (|facts| prices(facts).last_mut().unwrap().currency = "EUR".to_owned(), "fail prices_differ events_extra"),
             (
                 |facts| {
                     prices(facts).last_mut().unwrap().amount = 9.into();
-                    facts.review = Ok(ReviewSeen { public_request: None });
+                    facts.review = Ok(ObservedReview { public_request: None });
                 },
-                "not yet prices events_extra",
+                "not yet prices_differ events_extra",
             ),
             // The same price for another contract length is another price.
-            (|facts| prices(facts).first_mut().unwrap().months = Some(1), "fail prices events_included (P1M)"),
+            (|facts| prices(facts).first_mut().unwrap().months = Some(1), "fail prices_differ events_included (P1M)"),
             (
                 |facts| {
                     let monthly = PriceAtAws { months: Some(1), ..prices(facts).first().unwrap().clone() };
                     prices(facts).push(monthly);
                 },
-                "fail prices events_included (P1M)",
+                "fail prices_differ events_included (P1M)",
             ),
             (|facts| drop(prices(facts).pop()), "fail unpriced events_extra"),
             (|facts| facts.offers = Ok(Vec::new()), "fail unpriced events_included (P12M), events_extra"),
-            (|facts| facts.offers = Err(blind()), "blind"),
+            (|facts| facts.offers = Err(unobserved()), "unobserved"),
             (|facts| facts.review.as_mut().unwrap().public_request = None, "missing none"),
             (
                 |facts| {
@@ -169,29 +169,29 @@ mod tests {
         for (change, wanted) in table {
             let mut facts = complete(&listing);
             change(&mut facts);
-            let (kind, words) = match final_review_requested(&facts) {
-                Verdict::Pass(words) => ("pass", Some(words)),
-                Verdict::Missing(words) => ("missing", Some(words)),
-                Verdict::Fail(words) => ("fail", Some(words)),
-                Verdict::NotYet(words) => ("not yet", Some(words)),
-                Verdict::Blind(_) => ("blind", None),
+            let (kind, detail) = match final_review_requested(&facts) {
+                Verdict::Pass(detail) => ("pass", Some(detail)),
+                Verdict::Missing(detail) => ("missing", Some(detail)),
+                Verdict::Fail(detail) => ("fail", Some(detail)),
+                Verdict::NotYet(detail) => ("not yet", Some(detail)),
+                Verdict::Unobserved(_) => ("unobserved", None),
                 other => panic!("{other:?}"),
             };
-            let keys = words.iter().flat_map(|words| &words.with).filter(|(name, _)| *name == "keys");
-            let said = words.iter().map(|words| words.attribute).chain(keys.map(|(_, keys)| keys.as_str()));
-            let got = [kind].into_iter().chain(said).collect::<Vec<_>>().join(" ");
+            let keys = detail.iter().flat_map(|detail| &detail.arguments).filter(|(name, _)| *name == "keys");
+            let parts = detail.iter().map(|detail| detail.attribute).chain(keys.map(|(_, keys)| keys.as_str()));
+            let got = [kind].into_iter().chain(parts).collect::<Vec<_>>().join(" ");
             assert_eq!(got, wanted);
         }
         // If no prices are described, none are compared.
         let mut undescribed = listing.clone();
         undescribed.catalog = None;
         let mut facts = complete(&undescribed);
-        facts.offers = Err(blind());
+        facts.offers = Err(unobserved());
         assert!(matches!(final_review_requested(&facts), Verdict::Pass(_)));
         // A review that has ended stays so.
         let mut facts = complete(&listing);
-        facts.offers = Err(blind());
-        facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
+        facts.offers = Err(unobserved());
+        facts.product.as_mut().unwrap().as_mut().unwrap().visibility = Visibility::Public;
         assert!(matches!(final_review_requested(&facts), Verdict::Pass(_)));
     }
 
@@ -199,13 +199,19 @@ mod tests {
     fn only_a_public_product_is_published() {
         let listing = listing();
         let mut facts = complete(&listing);
-        for life in [Life::Draft, Life::Limited, Life::Public, Life::Restricted, Life::Unknown] {
-            facts.product.as_mut().unwrap().as_mut().unwrap().life = life;
-            assert_eq!(matches!(published(&facts), Verdict::Pass(_)), life == Life::Public, "{life:?}");
+        for visibility in
+            [Visibility::Draft, Visibility::Limited, Visibility::Public, Visibility::Restricted, Visibility::Unknown]
+        {
+            facts.product.as_mut().unwrap().as_mut().unwrap().visibility = visibility;
+            assert_eq!(
+                matches!(published(&facts), Verdict::Pass(_)),
+                visibility == Visibility::Public,
+                "{visibility:?}"
+            );
         }
         facts.product = Ok(None);
         assert!(matches!(published(&facts), Verdict::Missing(_)));
-        facts.product = Err(blind());
-        assert_eq!(published(&facts), Verdict::Blind(blind()));
+        facts.product = Err(unobserved());
+        assert_eq!(published(&facts), Verdict::Unobserved(unobserved()));
     }
 }

@@ -44,7 +44,7 @@ pub enum Actor {
     Aws,
 }
 
-/// The outcome of a check. A check that could not be made is `unknown`, and never passes. `attested`: a person attests
+/// The outcome of a check. A check that could not be made is `unknown`, and never passes. `attested`: an operator attests
 /// that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

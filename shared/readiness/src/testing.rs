@@ -8,16 +8,17 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::facts::{
-    AlarmSeen, AlarmState, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, PageSeen, QueueSeen,
-    ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen, SubscriptionState,
+    AlarmState, Answer, Facts, ObservedAlarm, ObservedApplication, ObservedCertificate, ObservedLog, ObservedPage,
+    ObservedQueue, ObservedReview, ObservedRule, ObservedSchedule, ObservedStack, ObservedSubscription,
+    SubscriptionState, Unobserved,
 };
 use super::judgement::Verdict;
-use super::report::Said;
+use super::report::Message;
 use super::{Attestation, CHECKS, check, texts};
 use domain::catalog::{
-    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest, Visibility,
 };
-use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::evidence::{Evidence, EvidenceKind, ObservedPermission};
 use domain::language::Language;
 use domain::listing::Listing;
 
@@ -52,7 +53,7 @@ fn answer(status: u16, body: &str) -> Answer {
         status,
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         body: body.to_owned(),
-        took: Duration::from_millis(120),
+        elapsed: Duration::from_millis(120),
     }
 }
 
@@ -67,7 +68,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
         now,
         product: Ok(Some(ProductAtAws {
             id: listing.product_id.clone(),
-            life: Life::Limited,
+            visibility: Visibility::Limited,
             product_code: Some(listing.product_code.to_string()),
             title: listing.name.clone(),
             short_description: "What it is.".to_owned(),
@@ -112,11 +113,11 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 .collect(),
             pricing_terms: Vec::new(),
         }]),
-        review: Ok(ReviewSeen { public_request: Some(PublicRequest { at: now, refused: None }) }),
-        page: PageSeen {
+        review: Ok(ObservedReview { public_request: Some(PublicRequest { at: now, refused: None }) }),
+        page: ObservedPage {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
-            made_up_token: Ok(answer(
+            certificate: Ok(ObservedCertificate::Until(now + SignedDuration::from_hours(60 * 24))),
+            invalid_token: Ok(answer(
                 400,
                 "<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. support@example.com</html>",
             )),
@@ -126,17 +127,17 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                  <a href=\"/in\">I have an account: sign in</a> support@example.com</html>",
             )),
         },
-        application: ApplicationSeen {
+        application: ObservedApplication {
             sign_up: Ok(answer(200, "<form><input type=\"email\"><button>Sign up</button></form>")),
             plan: Ok(answer(200, "Your plan")),
             support_page: Ok(answer(200, "Help")),
-            support_takes_mail: Ok(true),
+            support_accepts_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
-            plan_change_of_nobody: Ok(answer(404, "")),
+            plan_change_of_unknown_tenant: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
-        stack: StackSeen {
-            rules: Ok(vec![RuleSeen {
+        stack: ObservedStack {
+            rules: Ok(vec![ObservedRule {
                 name: "stallkeeper-staging-news".to_owned(),
                 is_enabled: true,
                 pattern: json!({
@@ -146,25 +147,25 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 has_target: true,
             }]),
             subscriptions: Ok(["subscription", "entitlement"]
-                .map(|kind| SubscriptionSeen {
+                .map(|kind| ObservedSubscription {
                     topic: format!("aws-mp-{kind}-notification-exampleproductcode"),
                     state: SubscriptionState::Confirmed,
                 })
                 .into()),
-            dead_letters: Ok(vec![QueueSeen { name: "news-dead".to_owned(), messages: Some(0) }]),
-            schedules: Ok(vec![ScheduleSeen {
+            dead_letters: Ok(vec![ObservedQueue { name: "news-dead".to_owned(), messages: Some(0) }]),
+            schedules: Ok(vec![ObservedSchedule {
                 name: "metering".to_owned(),
                 is_enabled: true,
-                patience: Duration::from_secs(24 * 3600),
+                max_interval: Duration::from_secs(24 * 3600),
                 last_run: Ok(Some(now)),
             }]),
-            alarms: Ok(vec![AlarmSeen { name: "dead-letters".to_owned(), state: AlarmState::Watches }]),
+            alarms: Ok(vec![ObservedAlarm { name: "dead-letters".to_owned(), state: AlarmState::Active }]),
             permissions: Ok([
                 ("registration", "ResolveCustomer"),
                 ("subscription", "GetEntitlements"),
                 ("metering", "BatchMeterUsage"),
             ]
-            .map(|(function, action)| PermissionSeen {
+            .map(|(function, action)| ObservedPermission {
                 function: function.to_owned(),
                 action: format!("aws-marketplace:{action}"),
                 is_allowed: true,
@@ -172,7 +173,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             })
             .into()),
             point_in_time_recovery: Ok(true),
-            audit_log: Ok(Some(LogSeen { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
+            audit_log: Ok(Some(ObservedLog { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
         },
         evidence: Ok(evidence.into()),
     }
@@ -183,41 +184,24 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     let mut facts = complete(listing);
     facts.product = Ok(None);
     facts.offers = Ok(Vec::new());
-    facts.review = Ok(ReviewSeen { public_request: None });
-    facts.page =
-        PageSeen { address: Err(blind()), certificate: Err(blind()), made_up_token: Err(blind()), form: Err(blind()) };
-    facts.application = ApplicationSeen {
-        sign_up: Err(blind()),
-        plan: Err(blind()),
-        support_page: Err(blind()),
-        support_takes_mail: Err(blind()),
-        plan_change: Err(blind()),
-        plan_change_of_nobody: Err(blind()),
-        data_policy: Err(blind()),
-    };
-    facts.stack = StackSeen {
-        rules: Ok(Vec::new()),
-        subscriptions: Ok(Vec::new()),
-        dead_letters: Ok(Vec::new()),
-        schedules: Ok(Vec::new()),
-        alarms: Ok(Vec::new()),
-        permissions: Ok(Vec::new()),
-        point_in_time_recovery: Ok(false),
-        audit_log: Ok(None),
-    };
+    facts.review = Ok(ObservedReview { public_request: None });
+    facts.page = ObservedPage::unobserved(&unobserved());
+    facts.application = ObservedApplication::unobserved(&unobserved());
+    facts.stack = ObservedStack::absent();
     facts.evidence = Ok(BTreeMap::new());
     facts
 }
 
 /// Returns an attestation of every attestable check, made at `at`.
 pub(super) fn attested(at: Timestamp) -> BTreeMap<String, Attestation> {
-    let said = Attestation { by: "arn:aws:iam::444455556666:user/me".to_owned(), at, note: "It is so.".to_owned() };
-    CHECKS.iter().filter(|check| check.is_attestable).map(|check| (check.id.to_owned(), said.clone())).collect()
+    let by = "arn:aws:iam::444455556666:user/me".to_owned();
+    let attestation = Attestation { by, at, note: "Checked.".to_owned() };
+    CHECKS.iter().filter(|check| check.is_attestable).map(|check| (check.id.to_owned(), attestation.clone())).collect()
 }
 
 /// Returns a reason why something could not be observed.
-pub(super) fn blind() -> Blind {
-    Blind::TimedOut { what: "https://www.example.com".to_owned() }
+pub(super) fn unobserved() -> Unobserved {
+    Unobserved::TimedOut { source: "https://www.example.com".to_owned() }
 }
 
 /// A change of complete facts, and the verdict that follows.
@@ -251,12 +235,12 @@ impl Case {
         Self::new(change, format!("unsure {attribute}"))
     }
 
-    pub(super) fn blind(change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, "blind")
+    pub(super) fn unobserved(change: fn(&mut Facts<'_>)) -> Self {
+        Self::new(change, "unobserved")
     }
 
-    pub(super) fn only_a_person_can_say(change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, "a person")
+    pub(super) fn attestation_only(change: fn(&mut Facts<'_>)) -> Self {
+        Self::new(change, "attestation only")
     }
 }
 
@@ -267,24 +251,24 @@ pub(super) fn table(id: &str, cases: &[Case]) {
     for (number, case) in cases.iter().enumerate() {
         let mut facts = complete(&listing);
         (case.change)(&mut facts);
-        let (kind, words) = match check.judge(&facts) {
-            Verdict::Pass(words) => ("pass", Some(words)),
-            Verdict::Missing(words) => ("missing", Some(words)),
-            Verdict::Fail(words) => ("fail", Some(words)),
-            Verdict::NotYet(words) => ("not yet", Some(words)),
-            Verdict::Unsure(words) => ("unsure", Some(words)),
-            Verdict::Blind(_) => ("blind", None),
-            Verdict::OnlyAPersonCanSay => ("a person", None),
+        let (kind, detail) = match check.judge(&facts) {
+            Verdict::Pass(detail) => ("pass", Some(detail)),
+            Verdict::Missing(detail) => ("missing", Some(detail)),
+            Verdict::Fail(detail) => ("fail", Some(detail)),
+            Verdict::NotYet(detail) => ("not yet", Some(detail)),
+            Verdict::Unsure(detail) => ("unsure", Some(detail)),
+            Verdict::Unobserved(_) => ("unobserved", None),
+            Verdict::AttestationOnly => ("attestation only", None),
         };
-        let got = words.as_ref().map_or(kind.to_owned(), |words| format!("{kind} {}", words.attribute));
+        let got = detail.as_ref().map_or(kind.to_owned(), |detail| format!("{kind} {}", detail.attribute));
         let is_wanted = got == case.wanted || kind == case.wanted;
         assert!(is_wanted, "{id}, case {number}: {got}, not {}", case.wanted);
-        let Some(words) = words else { continue };
-        let said = Said::of(check, words);
+        let Some(detail) = detail else { continue };
+        let message = Message::of(check, detail);
         for &language in Language::ALL {
-            let sentence = said.in_language(texts(language));
-            assert_ne!(sentence, said.text, "no text in {language:?}");
-            assert!(!sentence.contains("{$") && !sentence.contains("word-"), "{id}: {sentence}");
+            let sentence = message.in_language(texts(language));
+            assert_ne!(sentence, message.id, "no text in {language:?}");
+            assert!(!sentence.contains("{$") && !sentence.contains("term-"), "{id}: {sentence}");
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::keys::Key;
 use super::{Store, StoreError, keys, unavailable};
 use domain::errors::chain;
-use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::evidence::{Evidence, EvidenceKind, ObservedPermission};
 use domain::ids::ProductCode;
 
 /// The time that writing one note may take.
@@ -151,7 +151,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the table does not answer.
-    pub async fn outcomes(&self) -> Result<Vec<PermissionSeen>, StoreError> {
+    pub async fn outcomes(&self) -> Result<Vec<ObservedPermission>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
             sk: String,
@@ -161,7 +161,7 @@ impl Store {
         let rows: Vec<Row> = self.query(keys::OUTCOMES, "").await?;
         let seen = rows.into_iter().filter_map(|Row { sk, is_allowed, at }| {
             let (function, action) = sk.split_once('#')?;
-            Some(PermissionSeen { function: function.to_owned(), action: action.to_owned(), is_allowed, at })
+            Some(ObservedPermission { function: function.to_owned(), action: action.to_owned(), is_allowed, at })
         });
         Ok(seen.collect())
     }

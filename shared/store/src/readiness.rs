@@ -91,7 +91,7 @@ impl Store {
     /// Fails when the table does not answer.
     pub async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
         let mut kept = report.clone();
-        for text in kept.checks.iter_mut().flat_map(|finding| finding.said.with.values_mut()) {
+        for text in kept.checks.iter_mut().flat_map(|finding| finding.message.arguments.values_mut()) {
             if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
                 text.truncate(end);
                 text.push('…');

@@ -1,6 +1,6 @@
 //! The client of the AWS Marketplace Catalog API: products, offers and requests to become public.
 
-use domain::catalog::{EulaAtAws, Life, PublicRequest};
+use domain::catalog::{EulaAtAws, PublicRequest, Visibility};
 use domain::ids::ProductId;
 use jiff::{SignedDuration, Timestamp};
 use marketplace::{Catalog, MarketplaceError};
@@ -32,7 +32,10 @@ async fn a_product_and_its_offers_are_read() {
     let world = TestEnvironment::new().await;
     let catalog = catalog(&world);
     let read = catalog.product(&product()).await.unwrap().unwrap();
-    assert_eq!((read.life, read.product_code.as_deref()), (Life::Limited, Some("4democontract0000000000ab")));
+    assert_eq!(
+        (read.visibility, read.product_code.as_deref()),
+        (Visibility::Limited, Some("4democontract0000000000ab"))
+    );
     assert_eq!(read.dimensions[0].unit, "users");
     let offers = catalog.offers(&product()).await.unwrap();
     assert_eq!((offers.len(), &offers[0].eula), (1, &Some(EulaAtAws::Standard)));
@@ -74,7 +77,7 @@ async fn a_visibility_request_is_pending_until_it_is_rejected() {
         change(&world, "UpdateInformation", json!({ "ShortDescription": format!("Number {hour}") })).await;
     }
     assert_eq!(public_requested(&catalog, &product()).await, Some(asked_at));
-    assert_eq!(catalog.product(&product()).await.unwrap().unwrap().life, Life::Public);
+    assert_eq!(catalog.product(&product()).await.unwrap().unwrap().visibility, Visibility::Public);
 }
 
 #[tokio::test]

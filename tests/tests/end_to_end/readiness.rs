@@ -140,7 +140,7 @@ fn defects() -> Vec<(Defect, String, Outcome)> {
     use Outcome::{Fail, Unknown};
     let on_the_form =
         "page.email_field page.support_contact page.english page.existing_account_link page.security_headers";
-    let any_answer = format!("page.accepts_post page.bad_token_is_kind {on_the_form}");
+    let any_answer = format!("page.accepts_post page.bad_token_explained {on_the_form}");
     let over_https = format!("{any_answer} app.self_signup app.plan_visible app.plan_locked");
     let of_offers = "listing.eula listing.refund_policy listing.price_positive listing.not_private_only";
     let of_product = "seller.registration listing.found listing.product_code listing.fulfillment_url listing.dimensions \
@@ -189,7 +189,7 @@ fn defects() -> Vec<(Defect, String, Outcome)> {
         (Certificate(5), "page.https", Fail),
         (Certificate(-1), &over_https, Unknown),
         (register(vec![Alteration::Status(502)]), &any_answer, Fail),
-        (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_is_kind", Fail),
+        (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_explained", Fail),
         (register(vec![replaced("\"email\"", "\"mail\"")]), "page.email_field", Fail),
         (register(vec![replaced("support@example.com", "nobody")]), "page.support_contact", Fail),
         (register(vec![replaced("lang=\"en", "lang=\"xx")]), "page.english", Fail),
@@ -318,7 +318,7 @@ async fn an_unreadable_report_is_skipped() {
     let written = client.scan().table_name(table).send().await.unwrap().items.unwrap();
     let sk = AttributeValue::S(format!("REPORT#{}", newest.id));
     let mut item = written.into_iter().find(|item| item.get("sk") == Some(&sk)).unwrap();
-    item.insert("life".to_owned(), AttributeValue::S("of a newer version".to_owned()));
+    item.insert("visibility".to_owned(), AttributeValue::S("of a newer version".to_owned()));
     client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 
     let (status, report) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
@@ -352,8 +352,8 @@ async fn a_refusal_names_the_refused_action() {
         world.fault(fault).await;
         let report = world.audit(PRODUCT).await;
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
-        assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
-        assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
+        assert_eq!(eula.message.id, "unobserved.forbidden", "{operation}");
+        assert_eq!(eula.message.arguments["action"], format!("aws-marketplace:{operation}"));
         restore(&world).await;
     }
 }
@@ -388,12 +388,12 @@ async fn deleted_parts_fail_their_checks() {
     let reports = auditor(&world, deleted).run(None).await.unwrap();
     let legacy = reports.iter().find(|report| report.product.as_str() == LEGACY).unwrap();
     for (check, said) in [
-        ("wiring.queues_drained", "wiring-queues-drained.gone"),
-        ("wiring.alarms", "wiring-alarms.lacking"),
-        ("wiring.sns_subscription", "wiring-sns-subscription.gone"),
+        ("wiring.queues_drained", "wiring-queues-drained.deleted"),
+        ("wiring.alarms", "wiring-alarms.missing"),
+        ("wiring.sns_subscription", "wiring-sns-subscription.deleted"),
     ] {
         let finding = legacy.checks.iter().find(|finding| finding.check == check).unwrap();
-        assert_eq!((finding.outcome, finding.is_broken, finding.said.text.as_str()), (Outcome::Fail, true, said));
+        assert_eq!((finding.outcome, finding.is_defect, finding.message.id.as_str()), (Outcome::Fail, true, said));
     }
 }
 
@@ -416,23 +416,23 @@ async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
 async fn reports_have_codes_and_texts_in_both_languages() {
     let world = ready_without(&[EvidenceKind::UsageAccepted]).await;
     world.audit(PRODUCT).await;
-    for (language, title, found, mends) in [
-        ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
-        ("ja", "AWS が利用量を受け付けた", "まだ実績がありません。", "利用量を報告し"),
+    for (language, title, observed, remediation) in [
+        ("en", "AWS accepted a usage record", "Not observed yet.", "Report usage"),
+        ("ja", "AWS が利用量レコードを受け付けた", "まだ実績がありません。", "利用量を報告し"),
     ] {
         let all = world.api(Method::GET, &format!("/v1/readiness?language={language}"), None).await.1;
         let one = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}&language={language}"), None).await.1;
         assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
         let checks = one["checks"].as_array().unwrap();
         for check in checks {
-            for member in ["title", "found", "mend", "source"] {
-                let text = check[member].as_str().unwrap_or_default();
-                assert!(!text.is_empty() && !text.contains("word-"), "{member} of {check}");
+            for told in ["title", "observed", "remediation", "source"] {
+                let text = check[told].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && !text.contains("term-"), "{told} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
-        assert_eq!((&usage["title"], &usage["found"]), (&json!(title), &json!(found)));
-        assert!(usage["mend"].as_str().unwrap().contains(mends), "{usage}");
+        assert_eq!((&usage["title"], &usage["observed"]), (&json!(title), &json!(observed)));
+        assert!(usage["remediation"].as_str().unwrap().contains(remediation), "{usage}");
         let report: Report = serde_json::from_value(one.clone()).unwrap();
         assert_eq!(report.checks.len(), checks.len(), "the stored report is read from the answer");
     }
@@ -473,9 +473,9 @@ async fn a_report_is_written_in_time_when_nothing_answers() {
     let began = Instant::now();
     let report = world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    let said = |check: &str| report.checks.iter().find(|finding| finding.check == check).unwrap().said.text.as_str();
+    let said = |check: &str| report.checks.iter().find(|finding| finding.check == check).unwrap().message.id.as_str();
     for check in ["listing.found", "listing.eula", "wiring.alarms", "wiring.backups", "page.email_field"] {
-        assert_eq!(said(check), "blind.timed-out", "{check}");
+        assert_eq!(said(check), "unobserved.timed-out", "{check}");
     }
     for (check, outcome) in outcomes(&report) {
         let is_looked_at = ["wiring.", "listing.", "page."].iter().any(|part| check.starts_with(part));

@@ -46,7 +46,7 @@ async fn the_production_listing_is_reviewed_with_its_real_prices_and_published()
     let unlike = world.audit(PRODUCTION).await;
     let found = |report: &Report, check: &str| {
         let finding = report.checks.iter().find(|finding| finding.check == check).unwrap();
-        (finding.outcome, finding.is_broken)
+        (finding.outcome, finding.is_defect)
     };
     assert_eq!(
         found(&unlike, "production.final_review_requested"),
@@ -82,7 +82,7 @@ async fn the_production_listing_is_reviewed_with_its_real_prices_and_published()
         "what was refused is asked again"
     );
     let finding = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
-    assert_eq!(finding.said.with["why"], "No video.");
+    assert_eq!(finding.message.arguments["reason"], "No video.");
 
     request_publication(&world, "prod-demoproduction01").await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;

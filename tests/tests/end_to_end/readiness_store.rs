@@ -7,7 +7,7 @@ use domain::evidence::{Evidence, EvidenceKind};
 use domain::ids::ProductCode;
 use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
-use readiness_checks::{Actor, Attestation, Finding, Outcome, Report, Said, Severity};
+use readiness_checks::{Actor, Attestation, Finding, Message, Outcome, Report, Severity};
 use sandbox::aws::Service;
 use serde_json::{Value, json};
 use store::Store;
@@ -193,11 +193,11 @@ fn report(id: u64, text: &str) -> Report {
         severity: Severity::Required,
         actor: Actor::Seller,
         outcome: Outcome::Fail,
-        is_broken: true,
-        takes_word: false,
-        said: Said {
-            text: "listing-found.none".to_owned(),
-            with: BTreeMap::from([("what".to_owned(), text.to_owned())]),
+        is_defect: true,
+        is_attestable: false,
+        message: Message {
+            id: "listing-found.none".to_owned(),
+            arguments: BTreeMap::from([("product".to_owned(), text.to_owned())]),
         },
         attestation: None,
         since: at("2026-11-01T00:00:00Z"),
@@ -208,7 +208,7 @@ fn report(id: u64, text: &str) -> Report {
         product: product(),
         name: "Demo".to_owned(),
         stage: Stage::Staging,
-        life: None,
+        visibility: None,
         steps: Vec::new(),
         checks: vec![finding],
     }
@@ -247,7 +247,7 @@ async fn a_report_fits_into_an_item() {
     long.checks = (0..60)
         .map(|_| {
             let mut finding = finding.clone();
-            finding.said.with.insert("what".to_owned(), "長".repeat(20_000));
+            finding.message.arguments.insert("product".to_owned(), "長".repeat(20_000));
             finding
         })
         .collect();
@@ -258,5 +258,5 @@ async fn a_report_fits_into_an_item() {
     assert_eq!(expires_at - long.at.as_second(), 400 * 24 * 3600);
     let kept = store.latest_report(&product()).await.unwrap().unwrap();
     assert_eq!(kept.checks.len(), 60);
-    assert_eq!(kept.checks[0].said.with["what"].chars().count(), 1001);
+    assert_eq!(kept.checks[0].message.arguments["product"].chars().count(), 1001);
 }

@@ -1,4 +1,4 @@
-//! Writes reports as pages, to look at: `cargo run -p readiness --example report -- FOLDER`.
+//! Writes example reports as HTML pages: `cargo run -p readiness --example report -- FOLDER`.
 
 #[expect(clippy::unwrap_used, reason = "what is made up here is known to be right")]
 mod reports;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use domain::language::Language;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder are they to be written to?")?);
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("the folder to write to is missing")?);
     std::fs::create_dir_all(&folder)?;
     for (name, reports) in reports::all() {
         let Some((newest, earlier)) = reports.split_last() else { continue };

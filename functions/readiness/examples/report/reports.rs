@@ -1,28 +1,29 @@
-//! Reports of a listing on its way: what was seen is made up, how it is judged is not.
+//! Reports of an example listing in every state. The facts are invented, and judged as real ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::catalog::{
-    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest, Visibility,
 };
-use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::evidence::{Evidence, EvidenceKind, ObservedPermission};
 use domain::listing::{Listing, Stage};
 use jiff::{SignedDuration, Timestamp};
 use readiness_checks::{
-    ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen,
-    Facts, LogSeen, Look, PageSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
+    ATTESTATION_LIFE, AlarmState, Answer, Attestation, CHECKS, Facts, ObservedAlarm, ObservedApplication,
+    ObservedCertificate, ObservedLog, ObservedPage, ObservedQueue, ObservedReview, ObservedRule, ObservedSchedule,
+    ObservedStack, Report, Unobserved, assess,
 };
 use rust_decimal::Decimal;
 use serde_json::json;
 
-/// Reports by the name of what they show; of each the newest is the last.
+/// Returns reports by the name of the state that they show, the newest last.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Report>)> {
     vec![
         ("nothing", nothing()),
         ("verifying", verifying()),
         ("failing", failing()),
-        ("old-attestations", old_attestations()),
+        ("expired-attestations", expired_attestations()),
         ("test-phase-done", test_phase_done()),
         ("in-review", in_review()),
         ("public", public()),
@@ -30,55 +31,55 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Report>)> {
     ]
 }
 
-/// A listing that is described, and nothing else.
+/// Returns a report of a listing that is only described.
 fn nothing() -> Vec<Report> {
     let listing = listing(Stage::Staging);
     vec![assess(&bare(&listing, start()), &BTreeMap::new(), None)]
 }
 
-/// The product is at AWS; the first test purchase is to come, and some sources could not be asked.
+/// Returns reports of a product before its first test purchase, for which some sources did not answer.
 fn verifying() -> Vec<Report> {
     let listing = listing(Stage::Staging);
     let first = assess(&bare(&listing, start()), &BTreeMap::new(), None);
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(24));
     facts.product.as_mut().unwrap().as_mut().unwrap().logo_url.clear();
-    little_seen(&mut facts);
+    observe_little(&mut facts);
     let second = assess(&facts, &seller_attested(start()), Some(&first));
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(50));
-    little_seen(&mut facts);
+    observe_little(&mut facts);
     facts.stack.point_in_time_recovery = Ok(false);
     let third = assess(&facts, &seller_attested(start()), Some(&second));
     vec![first, second, third]
 }
 
-fn little_seen(facts: &mut Facts<'_>) {
-    let slow = |what: &str| Blind::TimedOut { what: what.to_owned() };
+fn observe_little(facts: &mut Facts<'_>) {
+    let timed_out = |source: &str| Unobserved::TimedOut { source: source.to_owned() };
     facts.evidence = Ok(evidence(facts.now, &[EvidenceKind::TokenResolved, EvidenceKind::BadTokenRefused]));
-    facts.application.plan = Err(Blind::NotDescribed { field: "urls.plan".to_owned() });
-    facts.application.support_page = Err(slow("https://www.example.com/support"));
-    facts.application.support_takes_mail = Err(slow("DNS"));
-    facts.application.plan_change = Err(Blind::NotDescribed { field: "urls.probe".to_owned() });
-    facts.application.data_policy = Err(Blind::NotDescribed { field: "urls.data_policy".to_owned() });
+    facts.application.plan = Err(Unobserved::NotDescribed { field: "urls.plan".to_owned() });
+    facts.application.support_page = Err(timed_out("https://www.example.com/support"));
+    facts.application.support_accepts_mail = Err(timed_out("DNS"));
+    facts.application.plan_change = Err(Unobserved::NotDescribed { field: "urls.probe".to_owned() });
+    facts.application.data_policy = Err(Unobserved::NotDescribed { field: "urls.data_policy".to_owned() });
 }
 
-/// All was done, and something broke.
+/// Returns reports of a public listing in which defects appeared.
 fn failing() -> Vec<Report> {
     let listing = listing(Stage::Production);
     let mut earlier = public();
     let before = earlier.pop().unwrap();
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(60 * 24));
-    facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
+    facts.product.as_mut().unwrap().as_mut().unwrap().visibility = Visibility::Public;
     facts.stack.dead_letters =
-        Ok(vec![QueueSeen { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(12) }]);
-    facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), state: AlarmState::Rings }]);
-    facts.stack.permissions = Err(Blind::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
-    facts.page.certificate = Ok(CertificateSeen::Until(facts.now + SignedDuration::from_hours(9 * 24)));
-    let broken = assess(&facts, &attested(start()), Some(&before));
-    vec![before, broken]
+        Ok(vec![ObservedQueue { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(12) }]);
+    facts.stack.alarms = Ok(vec![ObservedAlarm { name: "DeadLetters".to_owned(), state: AlarmState::InAlarm }]);
+    facts.stack.permissions = Err(Unobserved::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
+    facts.page.certificate = Ok(ObservedCertificate::Until(facts.now + SignedDuration::from_hours(9 * 24)));
+    let defective = assess(&facts, &attested(start()), Some(&before));
+    vec![before, defective]
 }
 
-/// What people said is too old to stand.
-fn old_attestations() -> Vec<Report> {
+/// Returns reports whose attestations have expired.
+fn expired_attestations() -> Vec<Report> {
     let listing = listing(Stage::Staging);
     let first = assess(&complete(&listing, start()), &attested(start()), None);
     let facts = complete(&listing, start() + ATTESTATION_LIFE);
@@ -94,11 +95,11 @@ fn test_phase_done() -> Vec<Report> {
     vec![first, second]
 }
 
-/// AWS has been asked, and has not answered yet.
+/// Returns a report of a listing that AWS reviews.
 fn in_review() -> Vec<Report> {
     let listing = listing(Stage::Production);
     let mut facts = complete(&listing, start());
-    facts.review = Ok(ReviewSeen {
+    facts.review = Ok(ObservedReview {
         public_request: Some(PublicRequest { at: start() - SignedDuration::from_hours(30), refused: None }),
     });
     vec![assess(&facts, &seller_and_application_attested(start()), None)]
@@ -107,36 +108,36 @@ fn in_review() -> Vec<Report> {
 fn public() -> Vec<Report> {
     let listing = listing(Stage::Production);
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(24));
-    facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
+    facts.product.as_mut().unwrap().as_mut().unwrap().visibility = Visibility::Public;
     let before = in_review().pop();
     let report = assess(&facts, &attested(start()), before.as_ref());
     before.into_iter().chain([report]).collect()
 }
 
-/// Whatever is seen elsewhere tries to break out of the page.
+/// Returns a report whose observed texts contain markup that must not take effect in the page.
 fn hostile() -> Vec<Report> {
     const SCRIPT: &str = "\"'><script>alert(1)</script><img src=x>";
     let mut listing = listing(Stage::Staging);
     listing.name = format!("Harbor {SCRIPT}");
     let mut facts = complete(&listing, start());
-    facts.page.made_up_token.as_mut().unwrap().body = SCRIPT.to_owned();
-    facts.stack.alarms = Ok(vec![AlarmSeen { name: SCRIPT.to_owned(), state: AlarmState::Rings }]);
+    facts.page.invalid_token.as_mut().unwrap().body = SCRIPT.to_owned();
+    facts.stack.alarms = Ok(vec![ObservedAlarm { name: SCRIPT.to_owned(), state: AlarmState::InAlarm }]);
     facts.product.as_mut().unwrap().as_mut().unwrap().delivery_options =
         delivery_options(&format!("javascript:{SCRIPT}"));
-    facts.evidence = Err(Blind::Unreachable { what: SCRIPT.to_owned(), reason: "x".repeat(200) });
-    let mut said = attested(start());
-    for attestation in said.values_mut() {
+    facts.evidence = Err(Unobserved::Unreachable { source: SCRIPT.to_owned(), reason: "x".repeat(200) });
+    let mut attestations = attested(start());
+    for attestation in attestations.values_mut() {
         attestation.note = format!("</blockquote>{SCRIPT}");
         attestation.by = format!("arn:aws:sts::444455556666:assumed-role/Seller/{SCRIPT}");
     }
-    vec![assess(&facts, &said, None)]
+    vec![assess(&facts, &attestations, None)]
 }
 
 fn start() -> Timestamp {
     "2026-11-10T09:20:00Z".parse().unwrap()
 }
 
-/// A contract with consumption.
+/// Returns a contract with consumption.
 fn listing(stage: Stage) -> Listing {
     let text = include_str!("../../../../listings/demo-consumption.toml");
     let mut listing = Listing::parse(text).unwrap();
@@ -153,7 +154,7 @@ fn answer(status: u16, body: &str) -> Answer {
         ("cache-control", "no-store"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Answer { status, headers, body: body.to_owned(), took: Duration::from_millis(180) }
+    Answer { status, headers, body: body.to_owned(), elapsed: Duration::from_millis(180) }
 }
 
 fn evidence(at: Timestamp, kinds: &[EvidenceKind]) -> BTreeMap<EvidenceKind, Evidence> {
@@ -164,7 +165,7 @@ fn product(listing: &Listing) -> ProductAtAws {
     let dimensions = listing.dimensions.iter();
     ProductAtAws {
         id: listing.product_id.clone(),
-        life: Life::Limited,
+        visibility: Visibility::Limited,
         product_code: Some(listing.product_code.to_string()),
         title: listing.name.clone(),
         short_description: "Dashboards for ports and terminals.".to_owned(),
@@ -192,7 +193,7 @@ fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
     vec![DeliveryOptionAtAws { id: "do-example".to_owned(), fulfillment_url: url.to_owned() }]
 }
 
-/// Everything as it must be, as far as a program can see it.
+/// Returns facts that are all as they must be, as far as a program can observe them.
 fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
     let email = &listing.support.email;
     let price = |key: String| PriceAtAws {
@@ -217,11 +218,11 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
             prices: listing.dimensions.iter().map(|dimension| price(dimension.key.to_string())).collect(),
             pricing_terms: Vec::new(),
         }]),
-        review: Ok(ReviewSeen { public_request: None }),
-        page: PageSeen {
+        review: Ok(ObservedReview { public_request: None }),
+        page: ObservedPage {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
-            made_up_token: Ok(answer(
+            certificate: Ok(ObservedCertificate::Until(now + SignedDuration::from_hours(60 * 24))),
+            invalid_token: Ok(answer(
                 400,
                 &format!("<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. {email}</html>"),
             )),
@@ -233,13 +234,13 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
                 ),
             )),
         },
-        application: ApplicationSeen {
+        application: ObservedApplication {
             sign_up: Ok(answer(200, "<form><input type=\"email\"><button>Sign up</button></form>")),
             plan: Ok(answer(200, "Your plan")),
             support_page: Ok(answer(200, "Help")),
-            support_takes_mail: Ok(true),
+            support_accepts_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
-            plan_change_of_nobody: Ok(answer(404, "")),
+            plan_change_of_unknown_tenant: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
         stack: stack(now),
@@ -247,9 +248,9 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
     }
 }
 
-fn stack(now: Timestamp) -> StackSeen {
-    StackSeen {
-        rules: Ok(vec![RuleSeen {
+fn stack(now: Timestamp) -> ObservedStack {
+    ObservedStack {
+        rules: Ok(vec![ObservedRule {
             name: "stallkeeper-news".to_owned(),
             is_enabled: true,
             pattern: json!({
@@ -259,20 +260,20 @@ fn stack(now: Timestamp) -> StackSeen {
             has_target: true,
         }]),
         subscriptions: Ok(Vec::new()),
-        dead_letters: Ok(vec![QueueSeen { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(0) }]),
-        schedules: Ok(vec![ScheduleSeen {
+        dead_letters: Ok(vec![ObservedQueue { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(0) }]),
+        schedules: Ok(vec![ObservedSchedule {
             name: "metering".to_owned(),
             is_enabled: true,
-            patience: Duration::from_secs(900),
+            max_interval: Duration::from_secs(900),
             last_run: Ok(Some(now)),
         }]),
-        alarms: Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), state: AlarmState::Watches }]),
+        alarms: Ok(vec![ObservedAlarm { name: "DeadLetters".to_owned(), state: AlarmState::Active }]),
         permissions: Ok([
             ("registration", "ResolveCustomer"),
             ("subscription", "GetEntitlements"),
             ("metering", "BatchMeterUsage"),
         ]
-        .map(|(function, action)| PermissionSeen {
+        .map(|(function, action)| ObservedPermission {
             function: function.to_owned(),
             action: format!("aws-marketplace:{action}"),
             is_allowed: true,
@@ -280,44 +281,25 @@ fn stack(now: Timestamp) -> StackSeen {
         })
         .into()),
         point_in_time_recovery: Ok(true),
-        audit_log: Ok(Some(LogSeen { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
+        audit_log: Ok(Some(ObservedLog { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
     }
 }
 
-/// No product, nothing to look at, nothing done.
+/// Returns the facts of a described listing and nothing else: no product, no pages, no resources, no evidence.
 fn bare(listing: &Listing, now: Timestamp) -> Facts<'_> {
-    fn blind<T>() -> Look<T> {
-        Err(Blind::TimedOut { what: "https://marketplace.example.com".to_owned() })
-    }
+    let unobserved = Unobserved::TimedOut { source: "https://marketplace.example.com".to_owned() };
     Facts {
         product: Ok(None),
         offers: Ok(Vec::new()),
-        page: PageSeen { address: blind(), certificate: blind(), made_up_token: blind(), form: blind() },
-        application: ApplicationSeen {
-            sign_up: blind(),
-            plan: blind(),
-            support_page: blind(),
-            support_takes_mail: blind(),
-            plan_change: blind(),
-            plan_change_of_nobody: blind(),
-            data_policy: blind(),
-        },
-        stack: StackSeen {
-            rules: Ok(Vec::new()),
-            dead_letters: Ok(Vec::new()),
-            schedules: Ok(Vec::new()),
-            alarms: Ok(Vec::new()),
-            permissions: Ok(Vec::new()),
-            point_in_time_recovery: Ok(false),
-            audit_log: Ok(None),
-            ..stack(now)
-        },
+        page: ObservedPage::unobserved(&unobserved),
+        application: ObservedApplication::unobserved(&unobserved),
+        stack: ObservedStack::absent(),
         evidence: Ok(BTreeMap::new()),
         ..complete(listing, now)
     }
 }
 
-/// Everything that a person can say, said at that moment.
+/// Returns an attestation of every attestable check, made at `at`.
 fn attested(at: Timestamp) -> BTreeMap<String, Attestation> {
     attested_of(at, &["seller.", "app.", "production."])
 }
@@ -332,8 +314,8 @@ fn seller_and_application_attested(at: Timestamp) -> BTreeMap<String, Attestatio
 
 fn attested_of(at: Timestamp, parts: &[&str]) -> BTreeMap<String, Attestation> {
     let by = "arn:aws:sts::444455556666:assumed-role/Seller/kim";
-    let said = Attestation { by: by.to_owned(), at, note: "Looked at it together with sales.".to_owned() };
+    let attestation = Attestation { by: by.to_owned(), at, note: "Checked together with sales.".to_owned() };
     let of_part = |id: &str| parts.iter().any(|part| id.starts_with(part));
     let ids = CHECKS.iter().filter(|check| check.is_attestable && of_part(check.id));
-    ids.map(|check| (check.id.to_owned(), said.clone())).collect()
+    ids.map(|check| (check.id.to_owned(), attestation.clone())).collect()
 }

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{MarketplaceError, unexpected};
-use domain::catalog::{DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
+use domain::catalog::{
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, OfferAtAws, PriceAtAws, ProductAtAws, Visibility,
+};
 use domain::ids::{AccountId, ProductId};
 
 /// Reads an object and refuses an array, whose elements serde would read as the fields of a struct.
@@ -112,12 +114,12 @@ struct PositiveTargeting {
 pub(super) fn read_product(id: ProductId, details: Value) -> Result<ProductAtAws, MarketplaceError> {
     let details: ProductDetails = read("a product", details)?;
     let Description { visibility, product_state, .. } = &details.description;
-    let life = match (visibility.as_deref(), product_state.as_deref()) {
-        (Some("Public"), _) => Life::Public,
-        (Some("Limited"), _) => Life::Limited,
-        (Some("Restricted"), _) => Life::Restricted,
-        (Some("Draft" | "Staging") | None, _) | (_, Some("Draft" | "Staging")) => Life::Draft,
-        (Some(_), _) => Life::Unknown,
+    let visibility = match (visibility.as_deref(), product_state.as_deref()) {
+        (Some("Public"), _) => Visibility::Public,
+        (Some("Limited"), _) => Visibility::Limited,
+        (Some("Restricted"), _) => Visibility::Restricted,
+        (Some("Draft" | "Staging") | None, _) | (_, Some("Draft" | "Staging")) => Visibility::Draft,
+        (Some(_), _) => Visibility::Unknown,
     };
     let options = details.versions.into_iter().flat_map(|version| version.delivery_options);
     // A product may also have an option for its API, through which buyers do not register.
@@ -138,7 +140,7 @@ pub(super) fn read_product(id: ProductId, details: Value) -> Result<ProductAtAws
     let description = details.description;
     Ok(ProductAtAws {
         id,
-        life,
+        visibility,
         product_code: description.product_code.filter(|code| !code.is_empty()),
         title: description.product_title.unwrap_or_default(),
         short_description: description.short_description.unwrap_or_default(),
@@ -326,7 +328,7 @@ mod tests {
             ] }],
             "Targeting": { "PositiveTargeting": { "BuyerAccounts": ["111122223333"] } },
         }));
-        assert_eq!(product.life, Life::Limited);
+        assert_eq!(product.visibility, Visibility::Limited);
         assert_eq!(product.product_code.as_deref(), Some("abc123"));
         let options = [("do-1", "https://a.example.com/register"), ("do-3", "https://c.example.com/register")];
         let options = options.map(|(id, fulfillment_url)| DeliveryOptionAtAws {
@@ -348,7 +350,7 @@ mod tests {
             json!({ "Description": { "ProductTitle": null, "Highlights": null }, "Targeting": null }),
         ] {
             let product = product(details);
-            assert_eq!(product.life, Life::Draft);
+            assert_eq!(product.visibility, Visibility::Draft);
             assert!(product.title.is_empty() && product.dimensions.is_empty() && product.product_code.is_none());
         }
     }
@@ -356,13 +358,13 @@ mod tests {
     #[test]
     fn a_life_is_read_from_the_visibility() {
         for (visibility, wanted) in [
-            ("Public", Life::Public),
-            ("Restricted", Life::Restricted),
-            ("Staging", Life::Draft),
-            ("New", Life::Unknown),
+            ("Public", Visibility::Public),
+            ("Restricted", Visibility::Restricted),
+            ("Staging", Visibility::Draft),
+            ("New", Visibility::Unknown),
         ] {
             let product = product(json!({ "Description": { "Visibility": visibility } }));
-            assert_eq!(product.life, wanted, "{visibility}");
+            assert_eq!(product.visibility, wanted, "{visibility}");
         }
     }
 

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use url::Url;
 
-use domain::catalog::{Life, OfferAtAws, ProductAtAws};
+use domain::catalog::{OfferAtAws, ProductAtAws, Visibility};
 use domain::listing::Listing;
 
 /// The change sets that make AWS show what is described.
@@ -109,7 +109,7 @@ pub fn plan(
     now: Timestamp,
 ) -> Plan {
     let mut hints = Vec::new();
-    if product.life == Life::Restricted {
+    if product.visibility == Visibility::Restricted {
         hints.push(
             "the product is Restricted: nobody can buy it, and nothing of it is changed. Make it visible again in the \
              portal first"

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Difference;
 use super::offer::Compared;
 use crate::catalog::details::months;
-use domain::catalog::{Life, OfferAtAws, ProductAtAws};
+use domain::catalog::{OfferAtAws, ProductAtAws, Visibility};
 use domain::listing::{Catalog, Listing, Price};
 
 const USAGE: &str = "UsageBasedPricingTerm";
@@ -115,7 +115,7 @@ pub(super) fn changes(
     if differences.is_empty() {
         return Compared { change: None, will_fit };
     }
-    if !raised.is_empty() && product.life == Life::Public {
+    if !raised.is_empty() && product.visibility == Visibility::Public {
         hints.push(format!(
             "the price of {} rises: AWS tells the buyers, and prices cannot be changed for 90 days after that",
             raised.join(", ")

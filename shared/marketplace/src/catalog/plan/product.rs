@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{Change, Difference, Target, is_copy_of_aws, tidy};
-use domain::catalog::{DimensionAtAws, Life, ProductAtAws};
+use domain::catalog::{DimensionAtAws, ProductAtAws, Visibility};
 use domain::listing::{Dimension, Listing, unfit_for_fulfillment};
 
 /// The most accounts that may see a limited product.
@@ -30,7 +30,7 @@ pub(super) fn changes(
     let of_dimensions = Dimensions::compare(listing, product, hints);
     let delivery = delivery(registration, product, hints);
     let is_whole = listing.catalog.is_some() && of_dimensions.unlike.is_empty() && delivery.is_ok();
-    let is_draft = product.life == Life::Draft;
+    let is_draft = product.visibility == Visibility::Draft;
     if is_draft && !is_whole {
         hints.push("the product stays a draft until the rest is mended: it is not released".to_owned());
     }
@@ -109,7 +109,7 @@ fn information(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String
 fn targeting(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>) -> Option<(Value, Difference)> {
     let described = listing.catalog.as_ref().map(|catalog| catalog.allowed_accounts.as_slice()).unwrap_or_default();
     let lacking: Vec<_> = described.iter().filter(|account| !product.buyer_accounts.contains(account)).collect();
-    if lacking.is_empty() || product.life == Life::Public {
+    if lacking.is_empty() || product.visibility == Visibility::Public {
         return None;
     }
     let all: Vec<String> =

@@ -35,7 +35,7 @@ impl Case {
         };
         let product = ProductAtAws {
             id: listing.product_id.clone(),
-            life: Life::Limited,
+            visibility: Visibility::Limited,
             product_code: Some(listing.product_code.to_string()),
             title: listing.name.clone(),
             short_description: catalog.short_description.clone(),
@@ -113,7 +113,7 @@ fn kinds(plan: &Plan) -> String {
 fn what_aws_shows_as_it_is_described_is_left_alone() {
     for case in [
         Case::same(),
-        Case::same().but(|it| it.product.life = Life::Public),
+        Case::same().but(|it| it.product.visibility = Visibility::Public),
         // The changes that AWS and editors make to texts and lists are no differences.
         Case::same().but(|it| it.product.search_keywords.reverse()),
         Case::same().but(|it| it.product.long_description.push_str("\r\n")),
@@ -121,7 +121,7 @@ fn what_aws_shows_as_it_is_described_is_left_alone() {
         Case::same().but(|it| it.offers[0].pricing_terms[1]["RateCards"][0]["Selector"]["Value"] = json!("P365D")),
         // Additional allowed accounts are no differences either.
         Case::same().but(|it| it.product.buyer_accounts.push("444455556666".parse().unwrap())),
-        Case::same().but(|it| it.product.life = Life::Public).but(|it| it.product.buyer_accounts.clear()),
+        Case::same().but(|it| it.product.visibility = Visibility::Public).but(|it| it.product.buyer_accounts.clear()),
         // A private offer and a trial beside the public one, and an expired one, are ignored.
         Case::same().but(|it| {
             let mut other = it.offers[0].clone();
@@ -284,7 +284,7 @@ fn prices_that_are_not_described_are_sent_as_they_are() {
 #[test]
 fn what_cannot_be_changed_is_a_hint_and_nothing_is_sent_of_it() {
     let cases: [(Otherwise, &str, &str); 17] = [
-        (|it| it.product.life = Life::Restricted, "", "the product is Restricted"),
+        (|it| it.product.visibility = Visibility::Restricted, "", "the product is Restricted"),
         (|it| it.product.product_code = Some("other".to_owned()), "", "gave the product the code other"),
         (|it| it.listing.catalog = None, "", "add [catalog]"),
         (
@@ -323,7 +323,7 @@ fn what_cannot_be_changed_is_a_hint_and_nothing_is_sent_of_it() {
         (|it| it.offers.push(it.offers[0].clone()), "", "several offers that may be the one for every buyer"),
         (
             |it| {
-                it.product.life = Life::Public;
+                it.product.visibility = Visibility::Public;
                 it.catalog().prices[1].usd = "0.02".parse().unwrap();
             },
             "UpdatePricingTerms",
