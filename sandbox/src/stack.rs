@@ -181,7 +181,7 @@ impl Stack {
         Ok(Self {
             stage,
             url,
-            queue: Queue::new(arn("sqs", "news"), Redelivery::MARKETPLACE_EVENTS),
+            queue: Queue::new(arn("sqs", "marketplace-events"), Redelivery::MARKETPLACE_EVENTS),
             mail: Queue::new(arn("sqs", "mail"), Redelivery::MAIL),
             runs: Queue::new(arn("sqs", "run"), Redelivery::MARKETPLACE_EVENTS),
             stream: Stream::from_now(dynamodb_url, &name).await?,

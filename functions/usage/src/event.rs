@@ -238,7 +238,7 @@ mod tests {
     fn a_broken_rule_of_tags_is_reported() {
         let six: Map<String, Value> = (0..6).map(|number| (number.to_string(), json!("v"))).collect();
         let refused = read(&event(json!({ "tags": six }))).unwrap_err();
-        assert_eq!(refused.detail, "there are 6 tags, and at most 5 are taken");
+        assert_eq!(refused.detail, "the event has 6 tags; at most 5 are allowed");
         let refused = read(&event(json!({ "tags": { "team": "" } }))).unwrap_err();
         assert_eq!(refused.detail, "the value of the tag `team` has 1 to 256 characters, not 0");
     }

@@ -109,15 +109,18 @@ fn a_file_that_is_none_says_why() {
         ("", "the file has no header row"),
         ("\u{feff}\n\n", "the file has no header row"),
         (HEADER, "the file has no row below the header"),
-        (ROW, "the column `l-1` is none of license, dimension, quantity, time, key, revision and tag:<key>"),
-        ("License,dimension,quantity,time,key\n", "the column `License` is none of"),
-        ("license,dimension,quantity,time,key,tag:\n", "the column `tag:` is none of"),
-        ("license,dimension,quantity,time,key,\n", "the column `` is none of"),
-        ("license;dimension;quantity;time;key\n", "the column `license;dimension;quantity;time;key` is none of"),
+        (
+            ROW,
+            "the column `l-1` is unknown; the columns are license, dimension, quantity, time, key, revision and tag:<key>",
+        ),
+        ("License,dimension,quantity,time,key\n", "the column `License` is unknown"),
+        ("license,dimension,quantity,time,key,tag:\n", "the column `tag:` is unknown"),
+        ("license,dimension,quantity,time,key,\n", "the column `` is unknown"),
+        ("license;dimension;quantity;time;key\n", "the column `license;dimension;quantity;time;key` is unknown"),
         ("license,dimension,time\n", "the header row has no column quantity, key"),
-        ("license,dimension,quantity,time,key,key\n", "the column `key` is there more than once"),
-        ("license,dimension,quantity,time,key,tag:a,tag:a\n", "the column `tag:a` is there more than once"),
-        (&many, "there are 501 rows"),
+        ("license,dimension,quantity,time,key,key\n", "the header row has the column `key` more than once"),
+        ("license,dimension,quantity,time,key,tag:a,tag:a\n", "the header row has the column `tag:a` more than once"),
+        (&many, "the file has 501 rows"),
     ] {
         let said = read(text).unwrap_err().to_string();
         assert!(said.starts_with(why), "{text:?}: {said}");

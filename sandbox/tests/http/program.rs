@@ -34,7 +34,7 @@ fn a_failed_start_prints_one_line() {
 #[test]
 fn the_help_says_that_purchases_are_not_kept_in_the_file() {
     let help = String::from_utf8(sandbox(&["serve", "--help"]).stdout).unwrap();
-    assert!(help.contains("What was bought is kept in memory only"), "{help}");
+    assert!(help.contains("Purchases are kept in memory only"), "{help}");
 }
 
 /// A running sandbox, which stops when this is dropped.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 macro_rules! languages {
-    ($d:tt $($variant:ident = $tag:literal, $name:literal;)*) => {
+    ($d:tt $($variant:ident = $tag:tt, $name:tt;)*) => {
         /// A language that texts are written in, as a tag of BCP 47.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Language {

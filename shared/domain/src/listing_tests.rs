@@ -53,7 +53,7 @@ fn the_line_of_a_field_of_the_page_is_its_own() {
         ("key = \"order_number\"", "key = \"team_size\"", "described twice"),
         ("key = \"order_number\"", "key = \"Order\"", "small letters"),
         ("ja = \"貴社の発注番号\"", "ja = \"\"", "in English and Japanese"),
-        ("longest = 40", "longest = 201", "must be 1 to 200"),
+        ("max_length = 40", "max_length = 201", "must be 1 to 200"),
         ("en = \"More than 100\"", "en = \" \"", "in English and Japanese"),
         ("value = \"101+\"", "value = \"1-10\"", "have the same value"),
         ("value = \"101+\"", "value = \" 101+\"", "without blanks around it"),

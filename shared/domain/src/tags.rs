@@ -156,11 +156,11 @@ mod tests {
             (tags([(&long(101), "v")]), "the key of a tag has 1 to 100 characters, not 101"),
             (tags([("team", "")]), "the value of the tag `team` has 1 to 256 characters, not 0"),
             (tags([("team", &long(257))]), "the value of the tag `team` has 1 to 256 characters, not 257"),
-            (tags([("a?", "v")]), "'?' cannot stand in the key of a tag; "),
-            (tags([("team", "a\nb")]), "'\\n' cannot stand in the value of the tag `team`; "),
+            (tags([("a?", "v")]), "the key of a tag contains '?'; "),
+            (tags([("team", "a\nb")]), "the value of the tag `team` contains '\\n'; "),
             (
                 tags([("1", "v"), ("2", "v"), ("3", "v"), ("4", "v"), ("5", "v"), ("6", "v")]),
-                "there are 6 tags, and at most 5 are taken",
+                "the event has 6 tags; at most 5 are allowed",
             ),
         ];
         for (given, rule) in cases {

@@ -60,7 +60,10 @@ impl Stacks {
                 .ok_or_else(|| refused(BadInput::breaks("NextToken", "come from the previous answer")))?,
         };
         let letters = Record::new().with("Arn", queues::dead_letters_arn(&stack.queue));
-        let target = Record::new().with("Id", "news").with("Arn", stack.queue.arn()).with("DeadLetterConfig", letters);
+        let target = Record::new()
+            .with("Id", "marketplace-events")
+            .with("Arn", stack.queue.arn())
+            .with("DeadLetterConfig", letters);
         let targets = if rule.has_target { vec![target] } else { Vec::new() };
         let (targets, next) = cursor.page(targets, size);
         Ok(Record::new().with("Targets", targets).with_some("NextToken", next).into())

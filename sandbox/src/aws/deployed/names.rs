@@ -39,8 +39,8 @@ impl DeployedNames {
             .flat_map(topics)
             .map(|topic| (topic_name(&topic).to_owned(), format!("{topic}:{}", uuid())));
         Self {
-            marketplace_events_rule: format!("{stack}-news"),
-            marketplace_events_queue: format!("arn:aws:sqs:us-east-1:{account}:{stack}-news"),
+            marketplace_events_rule: format!("{stack}-marketplace-events"),
+            marketplace_events_queue: format!("arn:aws:sqs:us-east-1:{account}:{stack}-marketplace-events"),
             schedules: Schedule::ALL.map(|of| (of, format!("{stack}-{}", of.name()))).into(),
             dead_letters: DeadLetters::ALL.map(|of| (of, dead_letters(of))).into(),
             alarms: template::alarms().map(str::to_owned).collect(),

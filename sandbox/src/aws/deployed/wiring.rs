@@ -177,7 +177,7 @@ pub enum Subscription {
 
 /// A queue of dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum DeadLetters {
     /// Dead letters of AWS's events.
     MarketplaceEvents,
@@ -193,7 +193,7 @@ impl DeadLetters {
     /// Returns the queue's name.
     pub(super) fn queue(self, stack: &str) -> String {
         let of = match self {
-            Self::MarketplaceEvents => "news",
+            Self::MarketplaceEvents => "marketplace-events",
             Self::Mail => "mail",
             Self::Run => "run",
         };

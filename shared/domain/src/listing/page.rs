@@ -327,7 +327,7 @@ mod tests {
             (field("").replace("team", "Team"), "must be 1 to 40 small letters"),
             (field("").replace("部署", " "), "in English and Japanese"),
             (field("max_length = 201"), "must be 1 to 200"),
-            (field("kind = \"consent\"\nlongest = 20"), "only a text has it"),
+            (field("kind = \"consent\"\nmax_length = 20"), "only a text has it"),
             (field("kind = \"choice\""), "a choice with its `choices`"),
             (
                 field("choices = [{ value = \"a\", label = { en = \"A\", ja = \"あ\" } }]"),

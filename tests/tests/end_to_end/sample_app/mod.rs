@@ -141,7 +141,7 @@ async fn a_buyer_registers_and_their_usage_is_billed_once() {
 
     make_requests(&mut browser, "7").await;
     send_all(&mut browser).await;
-    assert!(browser.open("/").await.shows("taken in"));
+    assert!(browser.open("/").await.shows("accepted"));
     world.advance(SignedDuration::from_mins(75)).await;
     assert_eq!(world.billed(&purchase.license).await, [("2026-11-10T09".into(), "requests".into(), "7".into())]);
     let page = browser.open("/").await;
