@@ -21,7 +21,7 @@ from sam import source, transformed
 # What the sandbox's stacks are called, in the template's words.
 TABLE = re.compile(r"table/stallkeeper-(?:staging|production)(?:/index/(\w+))?")
 TOPIC = re.compile(r"stallkeeper-(?:staging|production)-events")
-RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-news")
+RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-marketplace-events")
 SCHEDULE = re.compile(r"schedule/default/stallkeeper-(?:staging|production)-(\w+)")
 DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-(\w+)-dead-letters")
 ACCOUNT = "arn:${{AWS::Partition}}:{}:${{AWS::Region}}:${{AWS::AccountId}}"

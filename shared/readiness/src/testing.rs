@@ -138,7 +138,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
         },
         stack: ObservedStack {
             rules: Ok(vec![ObservedRule {
-                name: "stallkeeper-staging-news".to_owned(),
+                name: "stallkeeper-staging-marketplace-events".to_owned(),
                 is_enabled: true,
                 pattern: json!({
                     "source": ["aws.agreement-marketplace"],

@@ -108,7 +108,7 @@ impl Stack {
             stage,
             listings,
             queue: Queue::new(
-                format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"),
+                format!("arn:aws:sqs:us-east-1:444455556666:{name}-marketplace-events"),
                 Redelivery::MARKETPLACE_EVENTS,
             ),
             store,

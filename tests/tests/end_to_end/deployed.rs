@@ -153,7 +153,7 @@ async fn the_sandboxs_deployment_matches_the_template() {
     let world = TestEnvironment::new().await;
     let seen = Auditor::of(&world).observe().await;
     let template = resources();
-    let queue = "arn:aws:sqs:us-east-1:444455556666:stallkeeper-staging-news";
+    let queue = "arn:aws:sqs:us-east-1:444455556666:stallkeeper-staging-marketplace-events";
 
     let pattern = &template["MarketplaceEventsRule"]["Properties"]["EventPattern"];
     assert_eq!(seen["rule"], Ok(json!({ "state": "ENABLED", "pattern": pattern, "targets": [queue] })));

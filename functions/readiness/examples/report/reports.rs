@@ -251,7 +251,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
 fn stack(now: Timestamp) -> ObservedStack {
     ObservedStack {
         rules: Ok(vec![ObservedRule {
-            name: "stallkeeper-news".to_owned(),
+            name: "stallkeeper-marketplace-events".to_owned(),
             is_enabled: true,
             pattern: json!({
                 "source": ["aws.agreement-marketplace"],
