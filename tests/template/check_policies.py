@@ -23,7 +23,7 @@ TABLE = re.compile(r"table/stallkeeper-(?:staging|production)(?:/index/(\w+))?")
 TOPIC = re.compile(r"stallkeeper-(?:staging|production)-events")
 RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-marketplace-events")
 SCHEDULE = re.compile(r"schedule/default/stallkeeper-(?:staging|production)-(\w+)")
-DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-(\w+)-dead-letters")
+DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-([\w-]+)-dead-letters")
 ACCOUNT = "arn:${{AWS::Partition}}:{}:${{AWS::Region}}:${{AWS::AccountId}}"
 IDENTITY = f"{ACCOUNT.format('ses')}:identity/*"
 # By its name, as its function could not wait for it.
@@ -158,7 +158,7 @@ def in_template(resource):
     if resource.startswith("AWSMarketplace/"):
         return f"{ACCOUNT.format('aws-marketplace')}:{resource}"
     if letters := DEAD_LETTERS.fullmatch(resource):
-        return f"{letters[1].capitalize()}DeadLetters.Arn"
+        return f"{letters[1].title().replace('-', '')}DeadLetters.Arn"
     return IDENTITY if resource == "identity" else resource
 
 
