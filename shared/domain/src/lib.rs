@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod ids;
 pub mod language;
 pub mod ledger;
+pub mod ledger_schedule;
 pub mod license;
 pub mod listing;
 pub mod metering;
