@@ -7,6 +7,7 @@ pub mod agreement;
 pub mod allocation;
 pub mod audit;
 pub mod catalog;
+pub mod decision;
 pub mod entitlement;
 pub mod errors;
 pub mod evidence;

@@ -7,6 +7,8 @@
 //! A change has three steps: read the row, [apply](License::apply) an event to it, and pass the old and the new row to
 //! [`transition`], which returns the events to publish. The store writes the row and those events in one transaction.
 
+mod end_reason;
+mod event_stamp;
 mod history;
 mod moving;
 mod purchase;
@@ -22,9 +24,9 @@ use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, License
 use crate::registration::{EntryPoint, SecretHash};
 use crate::time::UsageHour;
 
-pub use history::{
-    AgreementHistory, AgreementRef, EventHistory, EventStamp, LicenseEvent, ObservedInForce, Succession,
-};
+pub use end_reason::EndReason;
+pub use event_stamp::EventStamp;
+pub use history::{AgreementHistory, AgreementRef, EventHistory, LicenseEvent, ObservedInForce, Succession};
 pub use moving::{Key, Moving, Return};
 pub use purchase::{Purchase, Resolved};
 pub use state::transition;
@@ -188,29 +190,6 @@ impl StateName {
             Self::Ended => "ended",
         }
     }
-}
-
-/// The reason of the end of a license. `cancelled`, `expired` and `terminated`: so did its agreement.
-/// `agreement_ended`: its agreement ended with a status that says no more. `deprovisioned`: AWS revoked the license.
-/// `unsubscribed`: the buyer of a legacy product unsubscribed. `succeeded`: a renewal or replacement has a license of
-/// its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// The agreement was cancelled.
-    Cancelled,
-    /// The agreement expired.
-    Expired,
-    /// The agreement was terminated.
-    Terminated,
-    /// The agreement ended with a status that gives no reason.
-    AgreementEnded,
-    /// AWS revoked the license.
-    Deprovisioned,
-    /// The buyer of a legacy product unsubscribed.
-    Unsubscribed,
-    /// A renewal or replacement came with a license of its own.
-    Succeeded,
 }
 
 impl License {
