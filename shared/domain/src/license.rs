@@ -11,10 +11,11 @@ mod end_reason;
 mod event_stamp;
 mod history;
 mod moving;
+mod periods;
 mod purchase;
 mod state;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,18 +29,11 @@ pub use end_reason::EndReason;
 pub use event_stamp::EventStamp;
 pub use history::{AgreementHistory, AgreementRef, EventHistory, LicenseEvent, ObservedInForce, Succession};
 pub use moving::{Key, Moving, Return};
+pub use periods::{FINAL_REPORTING_PERIOD, INTAKE_PROPAGATION_TIME};
 pub use purchase::{Purchase, Resolved};
 pub use state::transition;
 
 use history::set_newest;
-
-/// The time after an ending in which the last usage may be reported (AWS Marketplace user guide,
-/// saas-eventbridge-integration).
-pub const FINAL_REPORTING_PERIOD: SignedDuration = SignedDuration::from_mins(60);
-
-/// The time from the write of an ending until every function that accepts usage has observed it. Such a function caches
-/// a license for one minute and takes 30 seconds at most; the rest is margin.
-pub const INTAKE_PROPAGATION_TIME: SignedDuration = SignedDuration::from_mins(3);
 
 /// A license: what an agreement grants for one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
