@@ -1,8 +1,8 @@
 //! HTTP of the functions behind API Gateway: axum routers, run by `lambda_http`.
 //!
 //! A function is a table of routes. [`gateway::answer`] hands an event of an HTTP API (payload version 2.0) to it,
-//! [`api`] adds what all functions of the seller's API have in common, [`extract`] reads the parts of a request, and what
-//! is wrong is answered with a [`Problem`] document.
+//! [`api()`] adds what all functions of the seller's API have in common, [`extract`] reads the parts of a request, and
+//! what is wrong is answered with a [`Problem`] document.
 
 mod api;
 mod body;
