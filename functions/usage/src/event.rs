@@ -24,7 +24,7 @@ const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "r
 /// One event of a request, or the reason why it cannot be read.
 #[derive(Debug)]
 pub(crate) struct ParsedEvent {
-    /// The line of the CSV file in which it begins; `None` for JSON.
+    /// The line of the CSV file in which it starts; `None` for JSON.
     pub(crate) line: Option<usize>,
     pub(crate) event: Result<UsageEvent, Unreadable>,
 }

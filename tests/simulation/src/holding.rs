@@ -1,4 +1,4 @@
-//! What buyers hold: their licenses and agreements.
+//! The licenses and agreements of the buyers.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What all functions of the seller's API have in common.
+//! The parts that all functions of the seller's API have in common: answers to unknown paths, limits and headers.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
