@@ -17,81 +17,38 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::table::item_at;
-
-/// The operations that change something or send a message.
-const WRITES: [&str; 8] = [
-    "BatchMeterUsage",
-    "BatchWriteItem",
-    "DeleteItem",
-    "Publish",
-    "PutItem",
-    "SendEmail",
-    "TransactWriteItems",
-    "UpdateItem",
-];
+use crate::call::Call;
+use crate::table::{CONTRACT, item_at};
 
 /// The stand-in for AWS. Clones share the recorded calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Aws(Arc<Mutex<Vec<Call>>>);
 
-/// A call that AWS received.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    /// The operation's name.
-    pub(crate) operation: String,
-    /// The request: a JSON document as it is, a form as an object of strings.
-    pub(crate) body: Value,
-}
-
-impl Call {
-    /// Returns `true` if the call changes something or sends a message.
-    pub(crate) fn is_write(&self) -> bool {
-        WRITES.contains(&self.operation.as_str())
-    }
-
-    fn read(request: &HttpRequest) -> Self {
-        let bytes = request.body().bytes().unwrap_or_default();
-        if let Some(target) = request.headers().get("x-amz-target") {
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            return Self { operation, body: serde_json::from_slice(bytes).unwrap_or_default() };
-        }
-        if request.uri().contains("/v2/email/outbound-emails") {
-            return Self { operation: "SendEmail".to_owned(), body: serde_json::from_slice(bytes).unwrap_or_default() };
-        }
-        let form: serde_json::Map<String, Value> =
-            form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), value.into())).collect();
-        let operation = form.get("Action").and_then(Value::as_str).map(str::to_owned);
-        let in_path = || request.uri().rsplit('/').next().unwrap_or_default().to_owned();
-        Self { operation: operation.unwrap_or_else(in_path), body: form.into() }
-    }
-
-    /// Returns the status and the document of the answer.
-    fn answer(&self) -> (u16, String) {
-        let document = match self.operation.as_str() {
-            "GetItem" => json!({ "Item": item_at(&self.body["Key"]) }).to_string(),
-            "Publish" => concat!(
-                r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>"#,
-                "<MessageId>1</MessageId></PublishResult></PublishResponse>"
-            )
-            .to_owned(),
-            "SendEmail" => json!({ "MessageId": "1" }).to_string(),
-            "ResolveCustomer" => json!({
-                "ProductCode": crate::table::CONTRACT,
-                "CustomerAWSAccountId": "111122223333",
-                "CustomerIdentifier": "X01",
-                "LicenseArn": "arn:aws:license-manager::294406891311:license:l-c1",
-            })
-            .to_string(),
-            "BatchGetItem" | "BatchWriteItem" | "DeleteItem" | "PutItem" | "Query" | "TransactWriteItems"
-            | "UpdateItem" => "{}".to_owned(),
-            // The entitlements and the state of the agreement are unknown: the function uses what it has stored.
-            _ => return (400, json!({ "__type": "InternalServiceErrorException" }).to_string()),
-        };
-        (200, document)
-    }
+/// Returns the status and the document of the answer to a call.
+fn answer(call: &Call) -> (u16, String) {
+    let document = match call.operation.as_str() {
+        "GetItem" => json!({ "Item": item_at(&call.body["Key"]) }).to_string(),
+        "Publish" => concat!(
+            r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>"#,
+            "<MessageId>1</MessageId></PublishResult></PublishResponse>"
+        )
+        .to_owned(),
+        "SendEmail" => json!({ "MessageId": "1" }).to_string(),
+        "ResolveCustomer" => json!({
+            "ProductCode": CONTRACT,
+            "CustomerAWSAccountId": "111122223333",
+            "CustomerIdentifier": "X01",
+            "LicenseArn": "arn:aws:license-manager::294406891311:license:l-c1",
+        })
+        .to_string(),
+        "BatchGetItem" | "BatchWriteItem" | "DeleteItem" | "PutItem" | "Query" | "TransactWriteItems"
+        | "UpdateItem" => "{}".to_owned(),
+        // The entitlements and the state of the agreement are unknown: the function uses what it has stored.
+        _ => return (400, json!({ "__type": "InternalServiceErrorException" }).to_string()),
+    };
+    (200, document)
 }
 
 impl Aws {
@@ -116,7 +73,7 @@ impl Aws {
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let call = Call::read(&request);
-        let (status, document) = call.answer();
+        let (status, document) = answer(&call);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         let answer = status.try_into().map(|status| HttpResponse::new(status, SdkBody::from(document)));
         HttpConnectorFuture::ready(answer.map_err(|error| ConnectorError::other(Box::new(error), None)))

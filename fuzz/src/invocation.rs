@@ -9,11 +9,12 @@ use aws_lambda_events::encodings::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clock::Clock;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::aws::{Aws, Call};
+use crate::aws::Aws;
+use crate::call::Call;
+use crate::time::now;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "fuzz";
@@ -22,11 +23,6 @@ thread_local! {
     /// A runtime with a paused clock, in which every wait ends immediately.
     static RUNTIME: Runtime =
         Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-}
-
-/// The current time of every run. The hour that starts at 09:00 is still open.
-pub(crate) fn now() -> Timestamp {
-    "2026-11-10T10:02:00Z".parse().expect("a moment")
 }
 
 /// The answer to a request, with the calls that it caused.

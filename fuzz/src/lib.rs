@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod call;
 mod entitlement;
 mod invocation;
 mod marketplace_event;
 mod publishing;
 mod registration;
 mod table;
+mod time;
 mod usage;
 mod values;
 

@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use serde_json::{Value, json};
 use subscription::Subscription;
 
-use crate::aws::Call;
+use crate::call::Call;
 use crate::invocation::{TABLE, invoke};
 use crate::table::{CONTRACT, SUBSCRIPTION, written};
 

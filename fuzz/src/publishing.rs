@@ -8,7 +8,7 @@ use notifier::Notifier;
 use serde_json::{Value, json};
 use store::event_in;
 
-use crate::aws::Call;
+use crate::call::Call;
 use crate::invocation::{TABLE, invoke};
 use crate::table::{ADDRESS, written};
 

@@ -1,7 +1,7 @@
 //! The items in the table of [`Aws`](crate::aws::Aws), and the keys that written items may have.
 
-use crate::aws::Call;
-use crate::invocation::now;
+use crate::call::Call;
+use crate::time::now;
 use domain::ids::LicenseId;
 use domain::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use domain::listing::Listing;

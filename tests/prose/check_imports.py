@@ -1,8 +1,8 @@
 """Checks that no two Rust files of a crate import each other in a circle.
 
-An import is a `use` path, or a path in the code, that starts with `crate::`, `super::` or `self::` and names an item of
-another file. `mod` declarations and re-exports (`pub use`) of a file's own submodules do not count: they only pass names
-on. Test modules do not count either.
+An import is a `use` path, or a path in the code, that starts with `crate::`, `super::`, `self::` or the name of one of
+the file's own submodules, and names an item of another file. `mod` declarations do not count, nor re-exports (`pub use`)
+of names that the file does not use itself: they only pass names on. Test modules do not count either.
 
     python3 tests/prose/check_imports.py             # exit code 1, and the files of each circle, if there is one
     python3 tests/prose/check_imports.py --self-test
@@ -18,7 +18,9 @@ COMMENTS = re.compile(r"//[^\n]*")
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 USES = re.compile(r"\b(pub(?:\([^)]*\))? )?use ((?:crate|super|self)::[^;]+);")
 PATHS = re.compile(r"(?<![\w:])((?:crate|super)(?:::\w+)+)")
-OWN_SUBMODULE = re.compile(r"\bpub(?:\([^)]*\))? use (\w+)::[^;]+;|\buse (\w+)::[^;]+;")
+LOCAL_PATHS = re.compile(r"(?<![\w:])(\w+(?:::\w+)+)")
+REEXPORTS = re.compile(r"\bpub(?:\([^)]*\))? use (\w+::[^;]+);")
+ANY_USE = re.compile(r"\b(?:pub(?:\([^)]*\))? )?use [^;]+;")
 
 
 def modules(source: Path) -> dict[tuple[str, ...], Path]:
@@ -95,13 +97,22 @@ def imports(files: dict[tuple[str, ...], str]) -> dict[tuple[str, ...], set[tupl
                     if name != at:
                         graph[at].add(name)
                     break
-        # What a file takes from its own submodules, other than to pass it on.
-        for match in re.finditer(r"(?<!pub )(?<!\) )\buse (\w+(?:::[^;]+)?);", text):
-            for path in leaves(match[1]):
-                for length in range(len(path), 0, -1):
-                    if at + tuple(path[:length]) in files:
-                        graph[at].add(at + tuple(path[:length]))
-                        break
+        # What a file takes from its own submodules, other than to pass it on. A re-exported name counts if the file
+        # uses it too.
+        own = [path for match in re.finditer(r"(?<!pub )(?<!\) )\buse (\w+(?:::[^;]+)?);", text) for path in leaves(match[1])]
+        own += [match[1].split("::") for match in LOCAL_PATHS.finditer(ANY_USE.sub("", text))]
+        body = ANY_USE.sub("", text)
+        exported = [path for match in REEXPORTS.finditer(text) for path in leaves(match[1])]
+        own += [path for path in exported if re.search(rf"(?<![\w:]){re.escape(path[-1])}\b", body)]
+        for path in own:
+            for length in range(len(path), 0, -1):
+                name = at + tuple(path[:length])
+                if name in passed_on:
+                    name = passed_on[name]
+                if name in files:
+                    if name != at:
+                        graph[at].add(name)
+                    break
     return graph
 
 
@@ -142,6 +153,12 @@ def self_test() -> None:
     assert circles(imports(files)) == [], "no circle"
     files = {(): "mod a; use a::f; pub struct S;", ("a",): "use crate::S;"}
     assert circles(imports(files)) == [[(), ("a",)]], "a parent that uses what its child makes of it"
+    files = {(): "mod a; pub struct S; fn g() { a::f() }", ("a",): "use crate::S;"}
+    assert circles(imports(files)) == [[(), ("a",)]], "a parent that calls its child without an import"
+    files = {(): "mod a; pub use a::f; pub struct S;", ("a",): "use crate::S;"}
+    assert circles(imports(files)) == [], "a parent that only passes on what its child has"
+    files[()] = "mod a; pub use a::f; pub struct S; fn g() { f() }"
+    assert circles(imports(files)) == [[(), ("a",)]], "a parent that uses what it passes on"
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use crate::Application;
 use crate::accounts::Tenant;
+use crate::application::Application;
 use crate::outbox::{Report, State as Sent};
 use crate::page::{Answer, Frame, Visitor, html};
 use crate::stallkeeper::{Decision, License, Record};

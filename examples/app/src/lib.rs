@@ -6,6 +6,7 @@
 //! changes that are made on AWS Marketplace) and `work` (usage), behind the `decisions` and with the `outbox`.
 
 mod accounts;
+mod application;
 mod dashboard;
 pub mod decisions;
 pub mod outbox;
@@ -27,6 +28,7 @@ use http::{HeaderValue, header};
 use jiff::Timestamp;
 
 use crate::accounts::Accounts;
+use crate::application::Application;
 use crate::decisions::DecisionCache;
 use crate::outbox::Outbox;
 use crate::stallkeeper::Stallkeeper;
@@ -44,22 +46,6 @@ pub struct Settings {
     pub https: bool,
     /// The clock. In the sandbox it is the sandbox's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-/// The state that all pages share.
-pub(crate) struct Application {
-    pub(crate) stallkeeper: Stallkeeper,
-    pub(crate) accounts: Accounts,
-    pub(crate) decisions: DecisionCache,
-    pub(crate) outbox: Outbox,
-    pub(crate) https: bool,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-impl Application {
-    pub(crate) fn now(&self) -> Timestamp {
-        (self.clock)()
-    }
 }
 
 /// Returns the application. It sends usage until it is dropped, and needs a Tokio runtime for that.

@@ -8,8 +8,8 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use crate::Application;
 use crate::accounts::{Session, Tenant};
+use crate::application::Application;
 use crate::stallkeeper::CallFailed;
 
 /// The address of the support page.

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Redirect};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::Application;
 use crate::accounts::{PROBE_TENANTS, Plan, Tenant};
+use crate::application::Application;
 use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
 use crate::stallkeeper::Permission;
 

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::Application;
 use crate::accounts::{PendingHandoff, SHORTEST_PASSWORD, hash, random, verify};
+use crate::application::Application;
 use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html, set_cookie};
 use crate::stallkeeper::Handoff;
 

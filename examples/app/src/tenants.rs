@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use http::StatusCode;
 
-use crate::Application;
 use crate::accounts::Tenant;
+use crate::application::Application;
 use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
 use crate::sign_in::handoff;
 

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use http::StatusCode;
 
-use crate::Application;
 use crate::accounts::random;
+use crate::application::Application;
 use crate::outbox::{Report, State as Sent};
 use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
 use crate::stallkeeper::{Decision, UsageEvent};

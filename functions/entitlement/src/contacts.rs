@@ -20,8 +20,8 @@ use domain::language::Language;
 use domain::registration::Contact;
 use utoipa::ToSchema;
 
-use crate::Context;
-use crate::contract::ContactUnknown;
+use crate::context::Context;
+use crate::problem_responses::ContactUnknown;
 
 /// The personal data that a buyer entered on the registration page.
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,6 @@
 //! The events of licenses: listed, and published again.
 
-use crate::Context;
+use crate::context::Context;
 use crate::licenses::page_over_states;
 use axum::Json;
 use axum::extract::State;

@@ -1,8 +1,8 @@
 //! Handoffs: the application redeems the code with which the registration page sends a buyer to it.
 
-use crate::Context;
 use crate::contacts::ContactView;
-use crate::contract::{HandoffGone, RedemptionInvalid};
+use crate::context::Context;
+use crate::problem_responses::{HandoffGone, RedemptionInvalid};
 use axum::Json;
 use axum::extract::State;
 use domain::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};

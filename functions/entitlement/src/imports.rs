@@ -1,7 +1,7 @@
 //! Customers whom the seller had before Stallkeeper: imported from CSV with their tenants, and moved from customer keys to
 //! license keys.
 
-use crate::Context;
+use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use domain::audit::AuditEntry;

@@ -8,12 +8,14 @@
 //! that the application asks. The only route that calls AWS Marketplace is the one that reconciles a license.
 
 mod contacts;
+mod context;
 mod contract;
 mod events;
 mod handoffs;
 mod imports;
 mod licenses;
 mod probes;
+mod problem_responses;
 mod reconcile;
 mod tenants;
 mod view;
@@ -25,6 +27,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use axum::Router;
 use axum::routing::{get, post, put};
 use clock::Clock;
+use context::Context;
 use lambda::http::{api, gateway};
 use lambda::topic::Topic;
 use marketplace::Marketplace;
@@ -37,14 +40,6 @@ pub use contract::contract;
 pub struct EntitlementApi {
     routes: Router,
     context: Arc<Context>,
-}
-
-/// The state that the handlers share.
-#[derive(Debug)]
-struct Context {
-    store: Store,
-    marketplace: Marketplace,
-    topic: Topic,
 }
 
 fn routes() -> Router<Arc<Context>> {

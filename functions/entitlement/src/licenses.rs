@@ -1,8 +1,8 @@
 //! Licenses: the list, one of them, and its link to a tenant.
 
-use crate::Context;
-use crate::contract::{LicenseLinkedElsewhere, NotOfTenant};
+use crate::context::Context;
 use crate::probes::may_belong;
+use crate::problem_responses::{LicenseLinkedElsewhere, NotOfTenant};
 use crate::view::LicenseView;
 use axum::Json;
 use axum::extract::State;

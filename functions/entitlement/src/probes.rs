@@ -1,6 +1,6 @@
 //! Probes: licenses without a buyer, with which an operator tests the seller's application as a buyer would.
 
-use crate::Context;
+use crate::context::Context;
 use axum::Json;
 use axum::extract::State;
 use domain::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};

@@ -1,6 +1,6 @@
 //! Reconciliation of one license with what AWS Marketplace shows, on demand.
 
-use crate::Context;
+use crate::context::Context;
 use crate::view::LicenseView;
 use axum::Json;
 use axum::extract::State;

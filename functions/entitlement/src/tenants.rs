@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::entitlement;
-use domain::entitlement::{Decision, Holding, Question};
+use domain::decision::{self, Decision, Holding, Question};
 use domain::evidence::EvidenceKind;
 use domain::ids::{DimensionKey, TenantId};
 use domain::license::{License, StateName};
@@ -22,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use store::StoreError;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Context;
+use crate::context::Context;
 use crate::view::LicenseView;
 
 /// A tenant, with all its licenses.
@@ -199,9 +198,9 @@ pub(crate) async fn decide(
     let (holdings, now) = (holdings?, context.store.clock().now());
     Ok(Json(match question {
         Some(question) => {
-            Decided::One(DecisionForTenant { tenant, decision: entitlement::decide(&question, &holdings, now) })
+            Decided::One(DecisionForTenant { tenant, decision: decision::decide(&question, &holdings, now) })
         }
-        None => Decided::All(DecisionsForTenant { tenant, decisions: entitlement::decide_all(&holdings, now) }),
+        None => Decided::All(DecisionsForTenant { tenant, decisions: decision::decide_all(&holdings, now) }),
     }))
 }
 

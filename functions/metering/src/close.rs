@@ -4,8 +4,9 @@
 //! has no more time leaves it there, and the next run continues. The memory holds one page, regardless of the hour's
 //! size.
 
-use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
+use crate::hour::{freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
 use crate::run::{Run, run_concurrently};
+use crate::settled::Settled;
 use domain::errors::chain;
 use domain::ids::{DimensionKey, LicenseId};
 use domain::ledger::HourSum;

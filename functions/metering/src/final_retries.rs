@@ -2,15 +2,12 @@
 //! another immediately.
 
 use crate::run::Run;
-use crate::{Metering, Report};
 use domain::license::License;
 use domain::metering::{FINAL_RETRY_INTERVAL, FINAL_RETRY_PERIOD};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
 use store::StoreError;
 use store::keys::SHARDS;
-use tokio::time::Instant;
 
 /// The time before a last chance ends at which the last call starts: it takes 20 seconds at most, and its answer must
 /// come in time.
@@ -18,43 +15,6 @@ const LAST_CALL_BEFORE_DEADLINE: SignedDuration = SignedDuration::from_secs(25);
 
 /// The longest time from one run to the next while something has its last chance: another record may join it.
 const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(60);
-
-/// The age of an invocation from which a failed run ends it: then the schedule starts the next one.
-const MAX_RETRY_AGE: Duration = Duration::from_secs(230);
-
-/// The time that one run of an invocation may take.
-const RUN_TIME_LIMIT: Duration = Duration::from_secs(290);
-
-/// The least time that a run needs.
-const MIN_RUN_TIME: Duration = Duration::from_secs(60);
-
-impl Metering {
-    /// Handles one invocation: runs, and runs again as long as a record has its last chance within ten minutes, so that
-    /// no minute passes without an attempt, until the last call whose answer comes in time.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
-    pub async fn invoke(&self, time_limit: Duration) -> Result<Report, StoreError> {
-        let (began, mut all) = (Instant::now(), Report::default());
-        loop {
-            let left = time_limit.saturating_sub(began.elapsed());
-            let now = || self.store.clock().now();
-            let next_run_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
-                Ok(report) => {
-                    all.add(&report);
-                    report.next_run_at
-                }
-                Err(error) if began.elapsed() >= MAX_RETRY_AGE => return Err(error),
-                Err(_) => now().checked_add(FINAL_RETRY_INTERVAL).ok(),
-            };
-            let pause = next_run_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
-            let ends = |pause: &Duration| began.elapsed() + *pause + MIN_RUN_TIME > time_limit;
-            let Some(pause) = pause.filter(|pause| !ends(pause)) else { return Ok(all) };
-            tokio::time::sleep(pause).await;
-        }
-    }
-}
 
 /// Returns the time of the run that must follow this one because something has its last chance; `None` if nothing has.
 pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreError> {

@@ -2,8 +2,9 @@
 //! left, so that it is sent within the 60 minutes that AWS allows; then closes the license.
 
 use crate::close::zero_dimensions;
-use crate::hour::{Settled, may_wait, settle};
+use crate::hour::{may_wait, settle};
 use crate::run::{Run, run_concurrently};
+use crate::settled::Settled;
 use domain::errors::chain;
 use domain::ids::LicenseId;
 use domain::license::{License, State};

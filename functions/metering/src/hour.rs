@@ -5,6 +5,7 @@
 
 use crate::overage;
 use crate::run::Run;
+use crate::settled::{Settled, note};
 use domain::ids::{DimensionKey, LicenseId};
 use domain::ledger::HourSum;
 use domain::license::License;
@@ -15,7 +16,7 @@ use jiff::SignedDuration;
 use lambda::metrics::Metric;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use store::{Carry, Note, NoteKind, Origin, StoreError};
+use store::{Carry, NoteKind, Origin, StoreError};
 
 /// The time before AWS's window closes from which usage without a record is carried to a later hour, if AWS accepts one
 /// for longer.
@@ -24,21 +25,6 @@ const CARRY_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(60);
 /// The time before AWS's window for a month closes at which the month's last hour is summed, even if usage is missing
 /// in it.
 const SUM_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(8);
-
-/// The result of settling an hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// Nothing is left for a later run: every unit is in a record, carried to one, or named by a problem.
-    Done,
-    /// Something is left for a later run.
-    Incomplete,
-}
-
-impl Settled {
-    pub(crate) fn and(self, other: Self) -> Self {
-        if self == Self::Done { other } else { self }
-    }
-}
 
 /// The sums of an hour by dimension.
 pub(crate) type Sums = BTreeMap<DimensionKey, HourSum>;
@@ -237,7 +223,7 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
     let may_move = unknown.is_none() && destination(run, license, record.name.hour) != Destination::TooLate;
     let into = if may_move { first_open_hour(run, license, &record.name, None).await? } else { None };
     if let Some(into) = into {
-        let amount = sum.beyond(record, difference);
+        let amount = record.usage_beyond(sum, difference);
         return carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await;
     }
     // Usage that its month can no longer take in stays with the note, as does usage whose terms were not known until
@@ -257,30 +243,6 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
     run.count(Metric::UsageCarried, 1);
     let RecordName { license, hour, dimension } = carry.origin.name();
     tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "Carried usage to another hour");
-    Ok(Settled::Done)
-}
-
-/// Writes a note about a problem that no record's state shows, and reports the problem, unless `record` has changed
-/// since it was read.
-pub(crate) async fn note(
-    run: &Run<'_>,
-    about: &RecordName,
-    record: Option<&HourlyRecord>,
-    kind: NoteKind,
-    amount: Decimal,
-) -> Result<Settled, StoreError> {
-    let note = Note { about: about.clone(), note: kind, amount, since: run.now, contested: None };
-    if !run.store.write_note(&note, record).await? {
-        return Ok(Settled::Incomplete);
-    }
-    let (metric, reason) = match kind {
-        NoteKind::Overbilled => (Metric::UsageOverbilled, "the records hold more than the hour"),
-        NoteKind::Uncarried => (Metric::UsageUncarried, "no record that is still to be sent can hold it"),
-        NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
-        NoteKind::IncludedUnknown => (Metric::UsageHeld, "the quantity that the contract includes is not known"),
-        NoteKind::KeyReused => (Metric::UsageConflict, "one key and revision has several contents"),
-    };
-    run.problem(metric, about, reason);
     Ok(Settled::Done)
 }
 

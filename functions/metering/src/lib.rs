@@ -12,22 +12,36 @@ mod evidence;
 mod final_retries;
 mod flush;
 mod hour;
+mod mode;
 mod moves;
 mod overage;
 mod pause;
 mod run;
 mod send;
+mod settled;
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clock::Clock;
+use domain::metering::FINAL_RETRY_INTERVAL;
 use lambda::metrics::Metrics;
 use marketplace::Marketplace;
 use store::{Store, StoreError};
+use tokio::time::Instant;
 
+pub use mode::{Mode, Parts};
 pub use run::Report;
 use run::Run;
+
+/// The age of an invocation from which a failed run ends it: then the schedule starts the next one.
+const MAX_RETRY_AGE: Duration = Duration::from_secs(230);
+
+/// The time that one run of an invocation may take.
+const RUN_TIME_LIMIT: Duration = Duration::from_secs(290);
+
+/// The least time that a run needs.
+const MIN_RUN_TIME: Duration = Duration::from_secs(60);
 
 /// The metering function.
 #[derive(Debug)]
@@ -36,34 +50,6 @@ pub struct Metering {
     marketplace: Marketplace,
     metrics: Metrics,
     mode: Mode,
-}
-
-/// The mode in which the reporter works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode {
-    /// Set if nothing is sent: records end as `dry_run`, and later runs do not send them either.
-    pub dry_run: bool,
-    /// The time from one call of BatchMeterUsage to the next: AWS accepts 10 calls a second per account and region.
-    pub call_interval: Duration,
-    /// The parts of a run to do.
-    pub parts: Parts,
-}
-
-/// The parts of its work that a run does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
-    /// All of it.
-    All,
-    /// Only the parts that turn usage into records.
-    Closing,
-    /// Only the part that sends records.
-    Sending,
-}
-
-impl Default for Mode {
-    fn default() -> Self {
-        Self { dry_run: false, call_interval: Duration::from_millis(100), parts: Parts::All }
-    }
 }
 
 impl Metering {
@@ -88,6 +74,32 @@ impl Metering {
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// Handles one invocation: runs, and runs again as long as a record has its last chance within ten minutes, so that
+    /// no minute passes without an attempt, until the last call whose answer comes in time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
+    pub async fn invoke(&self, time_limit: Duration) -> Result<Report, StoreError> {
+        let (began, mut all) = (Instant::now(), Report::default());
+        loop {
+            let left = time_limit.saturating_sub(began.elapsed());
+            let now = || self.store.clock().now();
+            let next_run_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
+                Ok(report) => {
+                    all.add(&report);
+                    report.next_run_at
+                }
+                Err(error) if began.elapsed() >= MAX_RETRY_AGE => return Err(error),
+                Err(_) => now().checked_add(FINAL_RETRY_INTERVAL).ok(),
+            };
+            let pause = next_run_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
+            let ends = |pause: &Duration| began.elapsed() + *pause + MIN_RUN_TIME > time_limit;
+            let Some(pause) = pause.filter(|pause| !ends(pause)) else { return Ok(all) };
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Runs once, within a time limit. [`Report::next_run_at`] is set if another run must follow immediately; see

@@ -1,7 +1,7 @@
 //! Contracts with consumption: the record of an overage bills only the usage that the contract does not include.
 
-use crate::hour::{Settled, note};
 use crate::run::{AgreementStart, Run};
+use crate::settled::{Settled, note};
 use domain::errors::chain;
 use domain::ids::{AgreementId, DimensionKey};
 use domain::ledger::HourSum;

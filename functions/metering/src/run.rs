@@ -20,7 +20,7 @@ use store::keys::SHARDS;
 use store::{ProblemKind, Store, StoreError};
 use tokio::time::Instant;
 
-use crate::Mode;
+use crate::mode::Mode;
 
 /// The part of a run's time limit that is reserved for what it has started: a call of 20 seconds, and the writes after
 /// it.

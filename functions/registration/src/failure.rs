@@ -12,9 +12,8 @@ use domain::ids::ProductCode;
 use domain::listing::Listing;
 use domain::registration::NoRandomness;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use lambda::http::Problem;
-use lambda::http::extract::BodyError;
 use lambda::http::gateway::InvalidEvent;
+use lambda::http::{BodyError, Problem};
 use marketplace::{MarketplaceError, ResolveError};
 use store::StoreError;
 

@@ -3,7 +3,8 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header;
-use lambda::http::extract::{BodyError, media_type, text_of};
+use lambda::http::BodyError;
+use lambda::http::extract::{media_type, text_of};
 use url::form_urlencoded;
 
 use crate::failure::Failed;

@@ -2,12 +2,15 @@
 //!
 //! The steps of a registration, file by file: `register` resolves the token and opens a session, `visit` shows the page,
 //! `details` takes the contact and redirects the buyer to the application, `status` shows the state of the license.
-//! `form`, `same_origin` and `preferences` read the parts of a request; `failure` has every error and its answer, `view`
-//! the pages with their headers, `texts` their messages.
+//! `contact_form` has the fields of the page and judges what was entered; `form`, `same_origin` and `preferences` read
+//! the parts of a request; `failure` has every error and its answer, `view` the pages with their headers, `texts` their
+//! messages.
 //!
 //! A token proves a purchase, not an identity: no page shows what an earlier visitor entered, and a license that belongs
 //! to a tenant offers only to sign in. No token, address, name, cookie or code is logged.
 
+mod contact_form;
+mod context;
 mod details;
 mod failure;
 mod form;
@@ -27,6 +30,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clock::Clock;
+use context::Context;
 use failure::{Failed, Failure};
 use http::Method;
 use lambda::http::{MAX_BODY_BYTES, gateway};
@@ -40,13 +44,6 @@ use store::Store;
 pub struct Registration {
     context: Arc<Context>,
     routes: Router,
-}
-
-/// The state that the handlers share.
-#[derive(Debug)]
-struct Context {
-    store: Store,
-    marketplace: Marketplace,
 }
 
 fn routes() -> Router<Arc<Context>> {
@@ -85,13 +82,6 @@ impl Registration {
         };
         self.context.note_outcomes().await;
         answer
-    }
-}
-
-impl Context {
-    /// Records for the auditor which calls AWS has allowed.
-    async fn note_outcomes(&self) {
-        self.store.note_outcomes("registration", self.marketplace.take_outcomes()).await;
     }
 }
 

@@ -12,7 +12,7 @@ use http::header;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Context;
+use crate::context::Context;
 use crate::failure::{Failed, Failure};
 use crate::form::FormFields;
 use domain::evidence::EvidenceKind;

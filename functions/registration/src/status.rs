@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::license::StateName;
 use serde::Serialize;
 
-use crate::Context;
+use crate::context::Context;
 use crate::failure::Failed;
 use crate::preferences::{Preferences, parameter};
 use crate::view::{self, Reload};

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use texts::Texts;
 use url::Url;
 
-use crate::details::{Field, FieldError, FormValues};
+use crate::contact_form::{Field, FieldError, FormValues};
 use crate::texts::texts;
 
 /// The style that stands in every page.

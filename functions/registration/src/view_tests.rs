@@ -1,7 +1,7 @@
 use domain::listing::SUBSCRIPTIONS_PAGE;
 
 use super::*;
-use crate::details::form_values_for_tests;
+use crate::contact_form::form_values_for_tests;
 use crate::text_for_tests;
 
 const DESCRIBED: &str = include_str!("../../../listings/demo-contract.toml");

@@ -11,8 +11,8 @@ use domain::registration::{SESSION_COOKIE, Secret, SecretHash};
 use http::request::Parts;
 use http::{HeaderMap, header};
 
-use crate::Context;
-use crate::details::FormValues;
+use crate::contact_form::FormValues;
+use crate::context::Context;
 use crate::failure::{Failed, Failure};
 use crate::preferences::Preferences;
 use crate::view::{self, Form};

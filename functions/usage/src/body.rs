@@ -1,28 +1,16 @@
 //! Reads the events of a request: a JSON envelope or CSV, by its content type.
 
-use domain::usage::UsageEvent;
 use http::{StatusCode, header};
 use lambda::http::extract::TextBody;
 use lambda::http::{Problem, shortened};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::event::{self, EventSchema, Unreadable};
+use crate::event::{self, EventSchema, MAX_EVENTS, ParsedEvent};
 use crate::rows;
-
-/// The most events of a request.
-pub(crate) const MAX_EVENTS: usize = 500;
 
 /// The accepted content types, in the form of an `Accept` header.
 pub(crate) const ACCEPTED: &str = "application/json, text/csv";
-
-/// One event of a request, or the reason why it cannot be read.
-#[derive(Debug)]
-pub(crate) struct ParsedEvent {
-    /// The line of the CSV file in which it begins; `None` for JSON.
-    pub(crate) line: Option<usize>,
-    pub(crate) event: Result<UsageEvent, Unreadable>,
-}
 
 /// A report of usage.
 #[derive(ToSchema)]

@@ -1,23 +1,11 @@
 //! The contract of this part of the API. Nothing of it runs in the function.
 
 use lambda::http::contract::{required_header, responses_of};
-use lambda::problem_responses;
 use utoipa::OpenApi;
 use utoipa::openapi::{Header, HeaderBuilder, ObjectBuilder, OpenApi as Document, RefOr, Type};
 
+use crate::problem_responses::Problems;
 use crate::{body, intake, problems, query};
-
-problem_responses! {
-    /// The failures that only operations of this function have.
-    pub(crate) Problems {
-        /// The body is neither JSON nor CSV in UTF-8 with a header row.
-        ContentTypeUnsupported = 415 ["content_type_unsupported"];
-        /// The record is unknown.
-        RecordUnknown = 404 ["record_unknown"];
-        /// The record cannot be sent again, or no longer, or the stack sends nothing.
-        RecordNotRequeueable = 409 ["record_not_requeueable", "record_changed", "window_closed", "reporter_dry_run"];
-    }
-}
 
 #[derive(OpenApi)]
 #[openapi(

@@ -13,10 +13,24 @@ use serde_json::{Map, Value};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+/// The most events of a request.
+pub(crate) const MAX_EVENTS: usize = 500;
+
 /// The longest idempotency key, in bytes.
 const MAX_KEY_BYTES: usize = 256;
 
 const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
+
+/// One event of a request, or the reason why it cannot be read.
+#[derive(Debug)]
+pub(crate) struct ParsedEvent {
+    /// The line of the CSV file in which it starts; `None` for JSON.
+    pub(crate) line: Option<usize>,
+    pub(crate) event: Result<UsageEvent, Unreadable>,
+}
+
+/// Items of the events of a request, each with the index of its event.
+pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
 /// One fact. Its result says what is wrong with it.
 #[derive(ToSchema)]

@@ -21,17 +21,15 @@ use serde::Deserialize;
 use store::{LatePut, StoreError};
 use utoipa::IntoParams;
 
-use crate::Context;
-use crate::body::{self, CsvSchema, ParsedEvent, ReportSchema};
-use crate::contract::ContentTypeUnsupported;
+use crate::body::{self, CsvSchema, ReportSchema};
+use crate::context::Context;
+use crate::event::{Indexed, ParsedEvent};
 use crate::licenses::{Licenses, Resolved};
+use crate::problem_responses::ContentTypeUnsupported;
 use crate::result::{EventResult, Report};
 
 /// The most keys of late events that are written at the same time.
 const MAX_CONCURRENT_LATE_WRITES: usize = 16;
-
-/// Items of the events of a request, each with the index of its event.
-pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
 /// The readable events of a request, by how they are processed, and the results of the others.
 #[derive(Default)]

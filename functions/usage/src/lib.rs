@@ -7,10 +7,12 @@
 
 mod body;
 mod cache;
+mod context;
 mod contract;
 mod event;
 mod intake;
 mod licenses;
+mod problem_responses;
 mod problems;
 mod query;
 mod result;
@@ -25,10 +27,11 @@ use axum::routing::{get, post};
 use clock::Clock;
 use http::{HeaderName, HeaderValue};
 use lambda::http::{api, gateway};
-use lambda::metrics::{Metric, Metrics};
+use lambda::metrics::Metrics;
 use store::Store;
 
 use cache::IntakeCache;
+use context::Context;
 
 pub use contract::contract;
 
@@ -52,15 +55,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { metrics: Metrics::discarded(), dry_run: false }
     }
-}
-
-/// The state that the handlers share.
-#[derive(Debug)]
-struct Context {
-    store: Store,
-    cache: IntakeCache,
-    metrics: Metrics,
-    dry_run: bool,
 }
 
 /// The header that every answer has in a stack whose reporter sends nothing.
@@ -97,14 +91,5 @@ impl UsageApi {
             response.headers.insert(REPORTER, HeaderValue::from_static("dry_run"));
         }
         response
-    }
-}
-
-impl Context {
-    /// Counts what is not zero.
-    fn count(&self, counted: &[(Metric, usize)]) {
-        let values = counted.iter().filter(|(_, count)| *count > 0);
-        let values = values.map(|(metric, count)| (*metric, u64::try_from(*count).unwrap_or(u64::MAX))).collect();
-        self.metrics.write(self.store.clock().now(), &values);
     }
 }

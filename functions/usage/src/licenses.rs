@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use store::Store;
 
 use crate::cache::IntakeCache;
-use crate::intake::Indexed;
+use crate::event::Indexed;
 
 /// The most licenses of a request that are read at the same time.
 const MAX_CONCURRENT_READS: usize = 16;

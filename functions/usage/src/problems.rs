@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use store::{Listed, Note, NoteKind, Pause, Problem, ProblemKind, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Context;
-use crate::contract::{RecordNotRequeueable, RecordUnknown};
+use crate::context::Context;
+use crate::problem_responses::{RecordNotRequeueable, RecordUnknown};
 use crate::query::{PageLimit, RecordView};
 
 /// A page of records.

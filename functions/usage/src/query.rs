@@ -20,7 +20,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Context;
+use crate::context::Context;
 
 /// The number of records or problems of a page.
 pub(crate) type PageLimit = Limit<100, 500>;

@@ -6,8 +6,7 @@
 use lambda::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 use serde_json::{Map, Value};
 
-use crate::body::{MAX_EVENTS, ParsedEvent};
-use crate::event::{Unreadable, read_fields};
+use crate::event::{MAX_EVENTS, ParsedEvent, Unreadable, read_fields};
 
 /// The columns: the fields of an event, and tags.
 const COLUMNS: Columns = Columns {

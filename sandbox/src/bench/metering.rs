@@ -139,13 +139,12 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     ))?;
 
     env.store.set_closed_through(env.hour.previous()).await?;
-    env.clock.set(env.hour.start() + SignedDuration::from_mins(70));
+    env.clock.set(env.hour.summed_from());
     let close = close(&env, arguments, "close", Progress::Summed).await?;
     close.print(records)?;
     let send = send(&env, arguments).await?;
     send.print(records)?;
-    let swept_from = env.hour.start() + SignedDuration::from_mins(75);
-    env.clock.set(swept_from.max(env.clock.now()));
+    env.clock.set(env.hour.swept_from().max(env.clock.now()));
     let sweep = self::close(&env, arguments, "sweep", Progress::Swept).await?;
     sweep.print(records)?;
     let rates = env.store_rates(Duration::from_millis(arguments.probe)).await?;

@@ -3,12 +3,12 @@
 //! AWS refuses a whole call if the allocations of one record break a rule (BatchMeterUsage, `UsageAllocations`). So
 //! what does not fit goes into the allocation without tags: its tags are lost, and all of it is billed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ledger::HourSum;
 use crate::schema::Amount;
 use crate::tags::{MAX_TAGS, Tags};
 use crate::usage::Quantity;
@@ -46,13 +46,13 @@ pub struct Allocated {
     pub folded: usize,
 }
 
-/// Breaks a quantity down by an hour's tags, the largest amounts first.
+/// Breaks a quantity down by an hour's tagged amounts, the largest first.
 ///
 /// There are at most 2500 parts and 5 keys of tags in all of them, each set of tags occurs once, and at most one part
 /// has no tags. If the quantity is less than the hour's sum (for an overage, or for what exceeds a record), the
 /// smallest amounts are cut.
-pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
-    let mut by_size: Vec<_> = sum.tagged.iter().filter(|(_, amount)| !amount.is_zero()).collect();
+pub fn allocate(tagged: &BTreeMap<Tags, Decimal>, quantity: Quantity) -> Allocated {
+    let mut by_size: Vec<_> = tagged.iter().filter(|(_, amount)| !amount.is_zero()).collect();
     by_size.sort_by_key(|(tags, amount)| (std::cmp::Reverse(**amount), *tags));
     let mut left = quantity.amount();
     let mut allocated = Allocated::default();
@@ -89,12 +89,10 @@ pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
-    use rust_decimal::Decimal;
 
     use super::*;
+    use crate::ledger::HourSum;
 
     fn total(parts: &[Allocation]) -> Decimal {
         parts.iter().map(|part| part.quantity.amount()).sum()
@@ -112,7 +110,7 @@ mod tests {
     }
 
     fn parts(sum: &HourSum, quantity: i64) -> Vec<(Tags, String)> {
-        let allocated = allocate(sum, Quantity::try_from(Decimal::from(quantity)).unwrap());
+        let allocated = allocate(&sum.tagged, Quantity::try_from(Decimal::from(quantity)).unwrap());
         allocated.parts.into_iter().map(|part| (part.tags, part.quantity.to_string())).collect()
     }
 
@@ -129,7 +127,7 @@ mod tests {
 
     #[test]
     fn nothing_tagged_has_no_allocations() {
-        assert_eq!(allocate(&sum(10, &[]), Quantity::capped(Decimal::TEN)), Allocated::default());
+        assert_eq!(allocate(&sum(10, &[]).tagged, Quantity::capped(Decimal::TEN)), Allocated::default());
     }
 
     #[test]
@@ -144,7 +142,7 @@ mod tests {
                 (&[("f", "1")], 2),
             ],
         );
-        let allocated = allocate(&sum, Quantity::capped(sum.amount));
+        let allocated = allocate(&sum.tagged, Quantity::capped(sum.amount));
         assert_eq!(allocated.folded, 2);
         assert_eq!(total(&allocated.parts), sum.amount);
         assert_eq!(allocated.parts.last().unwrap().quantity.to_string(), "7");
@@ -156,9 +154,9 @@ mod tests {
             let tagged = (0..count).map(|n| (tags(&[("n", &n.to_string())]), Decimal::ONE)).collect();
             HourSum { amount: Decimal::from(count), tagged, ..HourSum::default() }
         };
-        let exact = allocate(&many(2500), Quantity::capped(Decimal::from(2500)));
+        let exact = allocate(&many(2500).tagged, Quantity::capped(Decimal::from(2500)));
         assert_eq!((exact.parts.len(), exact.folded), (2500, 0));
-        let over = allocate(&many(2600), Quantity::capped(Decimal::from(2600)));
+        let over = allocate(&many(2600).tagged, Quantity::capped(Decimal::from(2600)));
         assert_eq!((over.parts.len(), over.folded), (2500, 101));
         assert_eq!(over.parts.last().unwrap().quantity.to_string(), "101");
         assert!(over.parts.last().unwrap().tags.is_empty());
@@ -175,7 +173,7 @@ mod tests {
                 tagged.into_iter().map(|(tags, n)| (Tags::try_from(tags).unwrap(), Decimal::new(i64::from(n), 3))).collect();
             let amount = tagged.values().sum::<Decimal>() + Decimal::from(untagged);
             let quantity = Quantity::capped(amount - Decimal::from(cut));
-            let allocated = allocate(&HourSum { amount, tagged, ..HourSum::default() }, quantity);
+            let allocated = allocate(&tagged, quantity);
             if !allocated.parts.is_empty() {
                 prop_assert_eq!(total(&allocated.parts), quantity.amount());
             }

@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use crate::allocation::Allocation;
 use crate::ids::DimensionKey;
-use crate::metering::HourlyRecord;
 use crate::schema::Amount;
 use crate::tags::Tags;
 use crate::usage::KeyHash;
@@ -95,7 +94,8 @@ impl HourSum {
         self.tag(amount, tags);
     }
 
-    fn tag(&mut self, amount: Decimal, tags: &Tags) {
+    /// Adds a tagged amount, which is a part of the whole amount.
+    pub(crate) fn tag(&mut self, amount: Decimal, tags: &Tags) {
         if tags.is_empty() {
             return;
         }
@@ -105,27 +105,6 @@ impl HourSum {
                 self.tagged.insert(tags.clone(), amount);
             }
         }
-    }
-
-    /// Returns what the hour holds beyond a record, with the tags of what the record does not have. If something was
-    /// carried before, or the record bills an overage, the tags are no longer known.
-    #[must_use]
-    pub fn beyond(&self, record: &HourlyRecord, difference: Decimal) -> Self {
-        let mut beyond = Self { amount: difference, ..Self::default() };
-        if !record.carried.is_zero() || record.counted.is_some() {
-            return beyond;
-        }
-        let mut left = difference;
-        for (tags, amount) in &self.tagged {
-            let in_record = record.allocations.iter().find(|part| part.tags == *tags);
-            let more =
-                (*amount - in_record.map_or(Decimal::ZERO, |part| part.quantity.amount())).clamp(Decimal::ZERO, left);
-            if !more.is_zero() {
-                left -= more;
-                beyond.tag(more, tags);
-            }
-        }
-        beyond
     }
 }
 

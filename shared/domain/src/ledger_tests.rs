@@ -79,23 +79,6 @@ fn tags_are_summed_apart() {
     assert_eq!(sum.tagged, BTreeMap::from([(tags("a"), Decimal::from(2)), (tags("b"), Decimal::from(7 + 4))]));
 }
 
-#[test]
-fn what_is_beyond_a_record_has_the_tags_that_the_record_lacks() {
-    let hour: crate::time::UsageHour = "2026-11-10T09".parse().unwrap();
-    let license = crate::license::License::new("l-1".parse().unwrap(), "p".parse().unwrap());
-    let tagged = BTreeMap::from([(tags("a"), Decimal::from(6))]);
-    let before = HourSum { amount: Decimal::from(10), tagged, ..HourSum::default() };
-    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), &before, hour.summed_from());
-    let after = HourSum {
-        amount: Decimal::from(18),
-        tagged: BTreeMap::from([(tags("a"), Decimal::from(9)), (tags("b"), Decimal::from(4))]),
-        ..HourSum::default()
-    };
-    let beyond = after.beyond(&record, Decimal::from(8));
-    assert_eq!(beyond.amount, Decimal::from(8));
-    assert_eq!(beyond.tagged, BTreeMap::from([(tags("a"), Decimal::from(3)), (tags("b"), Decimal::from(4))]));
-}
-
 proptest! {
     #[test]
     fn the_sum_does_not_depend_on_the_order_of_a_keys_items(

@@ -7,12 +7,15 @@
 //! A change has three steps: read the row, [apply](License::apply) an event to it, and pass the old and the new row to
 //! [`transition`], which returns the events to publish. The store writes the row and those events in one transaction.
 
+mod end_reason;
+mod event_stamp;
 mod history;
 mod moving;
+mod periods;
 mod purchase;
 mod state;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,22 +25,15 @@ use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, License
 use crate::registration::{EntryPoint, SecretHash};
 use crate::time::UsageHour;
 
-pub use history::{
-    AgreementHistory, AgreementRef, EventHistory, EventStamp, LicenseEvent, ObservedInForce, Succession,
-};
+pub use end_reason::EndReason;
+pub use event_stamp::EventStamp;
+pub use history::{AgreementHistory, AgreementRef, EventHistory, LicenseEvent, ObservedInForce, Succession};
 pub use moving::{Key, Moving, Return};
+pub use periods::{FINAL_REPORTING_PERIOD, INTAKE_PROPAGATION_TIME};
 pub use purchase::{Purchase, Resolved};
 pub use state::transition;
 
 use history::set_newest;
-
-/// The time after an ending in which the last usage may be reported (AWS Marketplace user guide,
-/// saas-eventbridge-integration).
-pub const FINAL_REPORTING_PERIOD: SignedDuration = SignedDuration::from_mins(60);
-
-/// The time from the write of an ending until every function that accepts usage has observed it. Such a function caches
-/// a license for one minute and takes 30 seconds at most; the rest is margin.
-pub const INTAKE_PROPAGATION_TIME: SignedDuration = SignedDuration::from_mins(3);
 
 /// A license: what an agreement grants for one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,29 +184,6 @@ impl StateName {
             Self::Ended => "ended",
         }
     }
-}
-
-/// The reason of the end of a license. `cancelled`, `expired` and `terminated`: so did its agreement.
-/// `agreement_ended`: its agreement ended with a status that says no more. `deprovisioned`: AWS revoked the license.
-/// `unsubscribed`: the buyer of a legacy product unsubscribed. `succeeded`: a renewal or replacement has a license of
-/// its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// The agreement was cancelled.
-    Cancelled,
-    /// The agreement expired.
-    Expired,
-    /// The agreement was terminated.
-    Terminated,
-    /// The agreement ended with a status that gives no reason.
-    AgreementEnded,
-    /// AWS revoked the license.
-    Deprovisioned,
-    /// The buyer of a legacy product unsubscribed.
-    Unsubscribed,
-    /// A renewal or replacement came with a license of its own.
-    Succeeded,
 }
 
 impl License {

@@ -331,7 +331,7 @@ impl HourlyRecord {
 
     /// Sets the billed quantity for an hour's sum, before the record is frozen.
     pub fn bill(&mut self, sum: &HourSum, quantity: Quantity) {
-        let Allocated { parts, folded } = allocate(sum, quantity);
+        let Allocated { parts, folded } = allocate(&sum.tagged, quantity);
         self.quantity = quantity;
         self.allocations = parts;
         self.folded_allocations = folded;
@@ -345,6 +345,27 @@ impl HourlyRecord {
     /// Returns the amount of its hour's usage that is in the record or carried to another hour.
     pub fn accounted_amount(&self) -> Decimal {
         self.counted.unwrap_or(self.quantity.amount()) + self.carried
+    }
+
+    /// Returns what an hour's sum holds beyond the record, with the tags of what the record does not have. If something
+    /// was carried before, or the record bills an overage, the tags are no longer known.
+    #[must_use]
+    pub fn usage_beyond(&self, sum: &HourSum, difference: Decimal) -> HourSum {
+        let mut beyond = HourSum { amount: difference, ..HourSum::default() };
+        if !self.carried.is_zero() || self.counted.is_some() {
+            return beyond;
+        }
+        let mut left = difference;
+        for (tags, amount) in &sum.tagged {
+            let in_record = self.allocations.iter().find(|part| part.tags == *tags);
+            let more =
+                (*amount - in_record.map_or(Decimal::ZERO, |part| part.quantity.amount())).clamp(Decimal::ZERO, left);
+            if !more.is_zero() {
+                left -= more;
+                beyond.tag(more, tags);
+            }
+        }
+        beyond
     }
 
     /// Returns `true` if it is sent before others: its license is ending, or its window is about to close.

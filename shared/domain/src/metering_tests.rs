@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::license::{AgreementRef, EventStamp, LicenseEvent};
+use crate::tags::Tags;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -16,6 +19,10 @@ fn license() -> License {
         Some(&"arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()),
     );
     license
+}
+
+fn tags(value: &str) -> Tags {
+    Tags::try_from(BTreeMap::from([("team".to_owned(), value.to_owned())])).unwrap()
 }
 
 fn sum(amount: i64) -> HourSum {
@@ -126,6 +133,23 @@ fn any_record() -> impl Strategy<Value = HourlyRecord> {
         }
         record
     })
+}
+
+#[test]
+fn what_is_beyond_a_record_has_the_tags_that_the_record_lacks() {
+    let hour: UsageHour = "2026-11-10T09".parse().unwrap();
+    let license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
+    let tagged = BTreeMap::from([(tags("a"), Decimal::from(6))]);
+    let before = HourSum { amount: Decimal::from(10), tagged, ..HourSum::default() };
+    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), &before, hour.summed_from());
+    let after = HourSum {
+        amount: Decimal::from(18),
+        tagged: BTreeMap::from([(tags("a"), Decimal::from(9)), (tags("b"), Decimal::from(4))]),
+        ..HourSum::default()
+    };
+    let beyond = record.usage_beyond(&after, Decimal::from(8));
+    assert_eq!(beyond.amount, Decimal::from(8));
+    assert_eq!(beyond.tagged, BTreeMap::from([(tags("a"), Decimal::from(3)), (tags("b"), Decimal::from(4))]));
 }
 
 proptest! {

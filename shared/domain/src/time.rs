@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::ledger_schedule::LedgerSchedule;
 use crate::schema::text_schema;
 
 pub use rfc3339::{InvalidTime, Rfc3339};
@@ -85,46 +86,46 @@ impl UsageHour {
     /// Returns the moment until which usage of this hour is written without a read: 5 minutes after its end, or 05:30
     /// on the 1st.
     pub fn open_until(self) -> Timestamp {
-        self.after_the_hour(5, 30)
+        self.schedule().open_until(self.end())
     }
 
     /// Returns the moment from which the hour is summed: 5 minutes after the last such write started, which takes 30
     /// seconds at most.
     pub fn summed_from(self) -> Timestamp {
-        self.after_the_hour(10, 35)
+        self.schedule().summed_from(self.end())
     }
 
     /// Returns the moment from which the hour is swept once more for late usage.
     pub fn swept_from(self) -> Timestamp {
-        self.after_the_hour(15, 40)
+        self.schedule().swept_from(self.end())
     }
 
-    fn after_the_hour(self, minutes: i64, minutes_past_five_on_the_first: i64) -> Timestamp {
-        let minutes = if self.closes_month() { 5 * 60 + minutes_past_five_on_the_first } else { minutes };
-        self.end().saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::MAX)
+    fn schedule(self) -> LedgerSchedule {
+        if self.closes_month() { LedgerSchedule::LAST_HOUR_OF_MONTH } else { LedgerSchedule::HOUR }
     }
 }
 
 impl BillingMonth {
     /// Returns the moment from which no more usage of the month is accepted: 05:30 UTC on the 1st of the next month.
     pub fn intake_closes(self) -> Timestamp {
-        self.next_month_at(5, 30)
+        LedgerSchedule::intake_closes(self.end())
     }
 
     /// Returns the moment from which AWS accepts no more records of the month: 06:00 UTC on the 1st of the next month
     /// (BatchMeterUsage).
     pub fn window_closes(self) -> Timestamp {
-        self.next_month_at(6, 0)
+        LedgerSchedule::window_closes(self.end())
     }
 
     /// Returns the last hour of the month.
     pub fn last_hour(self) -> UsageHour {
-        UsageHour::of(self.next_month_at(0, 0)).previous()
+        UsageHour::of(self.end()).previous()
     }
 
-    fn next_month_at(self, hour: i8, minute: i8) -> Timestamp {
+    /// Returns the first moment after the month.
+    pub fn end(self) -> Timestamp {
         let first = self.0.last_of_month().tomorrow().unwrap_or(self.0);
-        TimeZone::UTC.to_timestamp(first.at(hour, minute, 0, 0)).unwrap_or(Timestamp::MAX)
+        TimeZone::UTC.to_timestamp(first.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
     }
 }
 

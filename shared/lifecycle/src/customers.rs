@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::follow_agreement;
 use super::moves::prepare_move;
+use super::succession::follow_agreement;
 use super::tenants::{Linking, link_tenant, may_link};
 use domain::audit::AuditEntry;
 use domain::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};

@@ -1,16 +1,15 @@
-//! The move of a buyer from a customer key to a license key, and the synchronization of the two keys.
+//! The move of a buyer from a customer key to a license key.
 //!
 //! Usage changes its key by the clock alone ([`Moving::key_of`]). This module does the rest: the license takes over
-//! tenant and access after AWS was asked, and an ending that is known of one key ends the other.
+//! tenant and access after AWS was asked. `license_updates` ends one key by an ending that is known of the other.
 
-use super::{LicenseUpdate, apply_agreement_observation, change, follow_agreement, inherit, licenses_following};
-use domain::agreement::{Agreement, AgreementObservation, AgreementStatus, ObservedStatus};
+use crate::license_updates::{
+    LicenseUpdate, apply_agreement_observation, cancel_move, follow_other_key, return_to_customer_key,
+};
+use crate::succession::{change, follow_agreement, inherit, licenses_following};
 use domain::ids::LicenseId;
-use domain::license::{License, LicenseEvent, Moving, ObservedInForce, Return, Succession};
+use domain::license::{License, LicenseEvent, Moving, ObservedInForce, Succession};
 use domain::metering::window_closes_of;
-use domain::time::UsageHour;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use marketplace::{DescribedAgreement, Marketplace, MarketplaceError};
 use store::{Store, StoreError};
@@ -18,9 +17,6 @@ use store::{Store, StoreError};
 /// The time before AWS's window for a move's first hour closes, from which the move no longer waits for AWS to report
 /// the status of the agreement.
 const GIVE_UP_BEFORE_CLOSE: SignedDuration = SignedDuration::from_hours(4);
-
-/// The longest time from the start of an agreement to its `subscribe-success`.
-const MAX_SUBSCRIBE_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// An error of a move. A planned move stays planned, and the next run continues it.
 #[derive(Debug, thiserror::Error)]
@@ -171,129 +167,6 @@ async fn end_customer_key(store: &Store, old: &License, moving: &Moving) -> Resu
         Some(old) => inherit(store, &old, succession).await,
         None => Ok(()),
     }
-}
-
-async fn cancel_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) -> Result<(), StoreError> {
-    let now = store.clock().now();
-    let cancelled = |license: Option<License>| {
-        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
-        license.moving = Some(Moving { cancelled_at: Some(now), ..moving.clone() });
-        Some(license.into())
-    };
-    store.change_license(id, cancelled).await?;
-    tracing::error!(license = %id, to = %moving.arn.id(), why, "Cancelled the move of a buyer to a license key");
-    Ok(())
-}
-
-/// Updates the other key of a buyer who moves, or has moved, after a change of this one. An ending that is known of one
-/// key, from any kind of event, ends the other.
-///
-/// # Errors
-///
-/// Fails when the table does not answer.
-pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> BoxFuture<'a, Result<(), StoreError>> {
-    async move {
-        match (&license.moving, &license.predecessor) {
-            (Some(moving), _) => customer_key_changed(store, license, moving).await,
-            (None, Some(old)) if old.is_legacy() => match store.license(old).await? {
-                Some(old) => license_changed(store, &old, license).await,
-                None => Ok(()),
-            },
-            (None, _) => Ok(()),
-        }
-    }
-    .boxed()
-}
-
-/// Ends the agreement of a buyer who unsubscribed by the customer key. For a buyer who has moved, this applies even if
-/// the buyer has subscribed again.
-async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
-    let license = store.license(moving.arn.id()).await?;
-    let followed = license.as_ref().and_then(License::agreement).unwrap_or(&moving.agreement);
-    let agreement = store.agreement(followed).await?;
-    let began = agreement.as_ref().and_then(|agreement| agreement.starts_at);
-    let left = match moving.is_in_effect() {
-        true => old.unsubscribed_since(began.unwrap_or(moving.at.start())),
-        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.own_end_at()),
-    };
-    // The buyer's unsubscription is the exact time of an ending that AWS showed only later.
-    let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
-    if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
-        let observed = ObservedStatus { observed_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
-        let observation =
-            AgreementObservation { agreement: followed.clone(), observed, previous: None, starts_at: None };
-        apply_agreement_observation(store, &observation).await?;
-    }
-    return_to_customer_key(store, &old.id).await
-}
-
-/// Ends the customer key of a buyer whose agreement ended before the move was made. If the buyer has subscribed again
-/// since then, which is another agreement, the move is cancelled instead.
-async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
-    let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
-    let ended_at = license.agreement_ended_at();
-    if let Some(at) = ended_at.filter(|at| moving.agreement_ended_at.is_some_and(|known| known != *at)) {
-        set_agreement_end(store, &old.id, at).await?;
-    }
-    if moving.done_at.is_some() {
-        return return_to_customer_key(store, &old.id).await;
-    }
-    let Some(at) = ended_at.filter(|_| moving.is_planned()) else { return Ok(()) };
-    if has_subscribed_again(store, old, moving, at).await? {
-        return match at < moving.at.start() {
-            true => cancel_move(store, &old.id, moving, "the buyer has another agreement").await,
-            // The license bills the hours until then: the move is made, and the buyer returns.
-            false => Ok(()),
-        };
-    }
-    if old.own_end_at().is_none() { set_agreement_end(store, &old.id, at).await } else { Ok(()) }
-}
-
-/// Writes the time at which the agreement behind a customer key ended.
-async fn set_agreement_end(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
-    let left = |row: Option<License>| {
-        let mut row = row?;
-        row.moving.as_mut()?.agreement_ended_at = Some(at);
-        Some(row.into())
-    };
-    store.change_license(id, left).await.map(drop)
-}
-
-/// Returns `true` if a customer key is in force by a later subscription than the one whose agreement a move named.
-async fn has_subscribed_again(
-    store: &Store,
-    old: &License,
-    moving: &Moving,
-    ended_at: Timestamp,
-) -> Result<bool, StoreError> {
-    let Some(subscribed) = &old.history.subscribed else { return Ok(false) };
-    if subscribed.at > ended_at {
-        return Ok(true);
-    }
-    let agreement = store.agreement(&moving.agreement).await?;
-    let started = agreement.and_then(|agreement| agreement.starts_at);
-    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > MAX_SUBSCRIBE_DELAY))
-}
-
-/// Puts the customer key in force again for a buyer who has moved, left and subscribed again. The new subscription has
-/// an agreement and a license of its own.
-async fn return_to_customer_key(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
-    let now = store.clock().now();
-    let Some(old) = store.license(id).await? else { return Ok(()) };
-    let Some(moving) = old.moving.as_ref().filter(|moving| moving.is_in_effect()) else { return Ok(()) };
-    let license = store.license(moving.arn.id()).await?;
-    let Some(left) = license.and_then(|license| license.own_end_at()) else { return Ok(()) };
-    let again = |row: Option<License>| {
-        let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
-        let at = row.history.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;
-        // The hours up to this one may have records under the license.
-        let metered_from = UsageHour::of(at.max(now)).next();
-        row.history.succeeded = None;
-        row.metered_from = Some(metered_from);
-        row.moving = Some(Moving { returned: Some(Return { at, noted_at: now, metered_from }), ..moving.clone() });
-        Some(row.into())
-    };
-    store.change_license(id, again).await.map(drop)
 }
 
 /// The relation of a license that the table does not know to a license that a buyer moved to.

@@ -168,7 +168,7 @@ impl<'a> Reconciler<'a> {
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
                 // Agreements between the two may have no license that was ever in force.
                 if let Some(followed) = license.agreement() {
-                    crate::hand_over(self.store, followed, &agreement.id).await?;
+                    crate::succession::hand_over(self.store, followed, &agreement.id).await?;
                 }
             }
         }

@@ -94,7 +94,7 @@ impl Store {
             .expression_attribute_values(":carried", attribute(&carried)?)
             .expression_attribute_values(":before", attribute(&record.carried)?)
             .build()
-            .map_err(super::licenses::unbuildable)
+            .map_err(super::unbuildable)
     }
 
     /// Builds the condition that a name's record is as it was read: there is none, or nothing more was carried from its
@@ -111,6 +111,6 @@ impl Store {
                 .condition_expression("carried = :carried")
                 .expression_attribute_values(":carried", attribute(&record.carried)?),
         };
-        check.build().map_err(super::licenses::unbuildable)
+        check.build().map_err(super::unbuildable)
     }
 }

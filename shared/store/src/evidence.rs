@@ -3,8 +3,7 @@
 //! Each note is written beside the work that it describes. A note that cannot be written is logged and dropped. A note
 //! that was written is remembered, so that few notes cost a write.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -24,9 +23,6 @@ use domain::ids::ProductCode;
 /// The time that writing one note may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The time after which a note is tried again that was not written, or whose write was not confirmed.
-const RETRY_DELAY: SignedDuration = SignedDuration::from_mins(1);
-
 /// The time that an outcome is remembered. It is short, since another process may have noted a refusal that has been
 /// fixed meanwhile.
 const OUTCOME_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
@@ -37,38 +33,6 @@ const RUN_CACHE_TTL: SignedDuration = SignedDuration::from_mins(30);
 /// The time that the process remembers that every listing has evidence of a kind. A new listing gets its evidence soon
 /// after that.
 const ALL_NOTED_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
-
-/// The notes of this process.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Noted(Arc<Mutex<HashMap<String, Note>>>);
-
-/// The note at a key, and the time until which it need not be written again.
-#[derive(Debug, Clone, Copy)]
-struct Note {
-    value: bool,
-    until: Timestamp,
-}
-
-impl Noted {
-    /// Reserves the write of a note at a key. Returns `false` if the same note was reserved or written there, and is
-    /// still valid.
-    fn reserve(&self, at: &str, value: bool, now: Timestamp) -> bool {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.get(at).is_some_and(|note| note.value == value && now < note.until) {
-            return false;
-        }
-        noted.insert(at.to_owned(), Note { value, until: after(now, RETRY_DELAY) });
-        true
-    }
-
-    /// Marks a note as written, unless another note replaced it meanwhile.
-    fn done(&self, at: &str, value: bool, until: Timestamp) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(note) = noted.get_mut(at).filter(|note| note.value == value) {
-            note.until = until;
-        }
-    }
-}
 
 impl Store {
     /// Notes once a day that something was done for a listing. The call takes one second at most and cannot fail: a

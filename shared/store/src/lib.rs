@@ -12,10 +12,13 @@ mod evidence;
 mod hours;
 pub mod keys;
 mod licenses;
+mod listing_cache;
 mod listings;
 mod mails;
+mod noted;
 mod overage;
 mod pauses;
+mod problem_kind;
 mod problems;
 mod readiness;
 mod reconciliation;
@@ -38,12 +41,15 @@ use serde::de::DeserializeOwned;
 use clock::Clock;
 use domain::notification::OutboundEvent;
 use keys::Key;
+use listing_cache::ListingCache;
+use noted::Noted;
 
 pub use carry::{Carry, Origin};
 pub use hours::{Closing, Dirty, Position, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
-pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
+pub use problem_kind::{NoteKind, ProblemKind, UnknownKind};
+pub use problems::{Listed, Note, Problem};
 pub use reconciliation::{ReconciliationProgress, WalkPosition};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
@@ -67,8 +73,8 @@ pub struct Store {
     client: Client,
     table: String,
     clock: Clock,
-    listings: listings::Cache,
-    noted: evidence::Noted,
+    listings: ListingCache,
+    noted: Noted,
 }
 
 /// An error of the table.
@@ -97,7 +103,7 @@ pub enum StoreError {
 impl Store {
     /// Creates a store on the table of that name.
     pub fn new(config: &SdkConfig, table: impl Into<String>, clock: Clock) -> Self {
-        let (listings, noted) = (listings::Cache::default(), evidence::Noted::default());
+        let (listings, noted) = (ListingCache::default(), Noted::default());
         Self { client: Client::new(config), table: table.into(), clock, listings, noted }
     }
 
@@ -139,8 +145,7 @@ impl Store {
         for attempt in 0..MAX_ATTEMPTS {
             backoff(attempt).await;
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let request =
-                self.client.batch_get_item().request_items(&self.table, wanted.map_err(licenses::unbuildable)?);
+            let request = self.client.batch_get_item().request_items(&self.table, wanted.map_err(unbuildable)?);
             let answer = request.send().await.map_err(unavailable)?;
             found.extend(answer.responses.unwrap_or_default().into_values().flatten());
             keys = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
@@ -212,20 +217,20 @@ impl Store {
     /// Builds a transaction's put of an item, which replaces an existing one.
     fn put_any(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
+        Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
     }
 
     /// Builds a transaction's put of an item that must not exist yet.
     fn put_new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)");
-        Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
+        Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
     }
 
     /// Builds a transaction's delete of an item, if it exists.
     fn delete_item(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
-        Ok(TransactWriteItem::builder().delete(delete.build().map_err(licenses::unbuildable)?).build())
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(unbuildable)?).build())
     }
 
     /// Makes writes in one transaction. Returns `false`, and writes nothing, if one of their conditions does not hold
@@ -268,6 +273,10 @@ where
     E: std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    StoreError::Unavailable(Box::new(error))
+}
+
+fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
 

@@ -1,6 +1,6 @@
 //! Licenses: reads, lists, and changes that are written together with their events.
 
-use super::{Item, MAX_ATTEMPTS, Store, StoreError, backoff, keys, read, unavailable, write};
+use super::{Item, MAX_ATTEMPTS, Store, StoreError, backoff, keys, read, unavailable, unbuildable, write};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -334,10 +334,6 @@ impl Store {
             Also::Audit(entry) => self.audited(entry),
         }
     }
-}
-
-pub(super) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
 }
 
 /// Encodes a cursor: the key at which the last page ended. All its attributes are strings.

@@ -1,35 +1,10 @@
 //! Listings, as they were loaded from their files.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, StoreError, keys, unavailable, write};
 use domain::ids::ProductCode;
 use domain::listing::Listing;
-
-/// The time that a cached listing is valid.
-const CACHE_TTL: SignedDuration = SignedDuration::from_secs(60);
-
-/// Listings that were read a short time ago. The cache does not remember that a product has no listing, so a new
-/// listing works immediately.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cache(Arc<Mutex<HashMap<ProductCode, (Timestamp, Listing)>>>);
-
-impl Cache {
-    fn get(&self, product: &ProductCode, now: Timestamp) -> Option<Listing> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, listing) = known.get(product)?;
-        (now.duration_since(*read_at).abs() < CACHE_TTL).then(|| listing.clone())
-    }
-
-    fn put(&self, listing: &Listing, now: Timestamp) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(listing.product_code.clone(), (now, listing.clone()));
-    }
-}
 
 impl Store {
     /// Returns the listing of a product, at most one minute old; `None` if the product has no listing in this stack.

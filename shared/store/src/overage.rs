@@ -58,6 +58,6 @@ impl Store {
             put.condition_expression("version = :version")
                 .expression_attribute_values(":version", AttributeValue::N(overage.version.to_string()))
         };
-        put.build().map_err(super::licenses::unbuildable)
+        put.build().map_err(super::unbuildable)
     }
 }

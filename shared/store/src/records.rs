@@ -1,10 +1,9 @@
 //! Hourly records: frozen once, claimed before each call, settled on the condition of the claim.
 
 use super::keys::{Rank, Work};
+use super::problem_kind::ProblemKind;
 use super::usage::after;
-use super::{
-    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_conflict_code, keys, read, unavailable, values, write,
-};
+use super::{IndexKey, Item, Store, StoreError, attribute, is_conflict_code, keys, read, unavailable, values, write};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine;
@@ -282,7 +281,7 @@ impl Store {
         item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), RECORD_RETENTION).to_string()));
         item.extend(work_of(record).into_iter().flatten());
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        put.condition_expression("attribute_not_exists(pk)").build().map_err(super::licenses::unbuildable)
+        put.condition_expression("attribute_not_exists(pk)").build().map_err(super::unbuildable)
     }
 
     async fn put_new(&self, put: Put) -> Result<bool, StoreError> {
@@ -366,7 +365,7 @@ impl Store {
             ))
             .set_expression_attribute_values(Some(given))
             .build()
-            .map_err(super::licenses::unbuildable)
+            .map_err(super::unbuildable)
     }
 }
 

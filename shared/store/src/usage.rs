@@ -262,7 +262,7 @@ impl Store {
             revision: None,
             quantity: amount.amount,
             tags: Tags::default(),
-            allocations: allocate(amount, Quantity::capped(amount.amount)).parts,
+            allocations: allocate(&amount.tagged, Quantity::capped(amount.amount)).parts,
             at: now,
             received_at: None,
             expires_at: after(now, USAGE_RETENTION),

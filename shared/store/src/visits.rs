@@ -1,6 +1,6 @@
 //! Sessions, contacts and handoffs: the items of a buyer's visit to the registration page.
 
-use super::licenses::unbuildable;
+use super::unbuildable;
 use super::{Store, StoreError, attribute, is_conflict_code, keys, unavailable, write};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};

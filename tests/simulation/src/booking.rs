@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use domain::ledger_schedule::LedgerSchedule;
 use domain::metering::RecordName;
 use domain::time::UsageHour;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::buyers::Holding;
 use crate::faults::lost_answer;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::usage_reports::use_some;
 
@@ -33,7 +34,7 @@ pub fn plan_bookings(sim: &Arc<Simulation>) {
 /// Makes the reporter's call for an hour fail without an answer and without an effect. The other system then books the
 /// hour before the reporter's next call.
 fn book_after_a_lost_answer(sim: &Arc<Simulation>, holding: Holding, hour: UsageHour) {
-    let sent = hour.end() + SignedDuration::from_mins(10);
+    let sent = LedgerSchedule::HOUR.summed_from(hour.end());
     let handle = Arc::clone(sim);
     sim.act_at(sent - SignedDuration::from_secs(1), "fault", async move {
         let fault = handle.draw(lost_answer);

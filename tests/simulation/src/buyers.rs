@@ -1,118 +1,17 @@
-//! Buyers, who buy, register and buy again. [`changes`](crate::changes) contains the later life of their agreements.
+//! Buyers, who buy, renew, replace and amend their agreements, leave, and perhaps buy again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::ids::{AccountId, AgreementId, DimensionKey, LicenseArn, LicenseId, ProductCode};
-use domain::listing::{Listing, Stage};
-use jiff::{SignedDuration, Timestamp};
-use registration::Registration;
-use sandbox::aws::{Purchase, Purchased};
-use serde_json::{Value, json};
+use domain::ids::{AccountId, AgreementId, LicenseId, ProductCode};
+use domain::listing::Listing;
+use jiff::SignedDuration;
+use sandbox::aws::{Change, EndStatus, Purchased};
 
-use crate::api::Call;
-use crate::changes::plan_change;
+use crate::final_hour::last_hour;
+use crate::purchases::{purchase, record_holding, register};
 use crate::simulation::Simulation;
 use crate::tenants::link_later;
-
-/// The registration function's time limit in the template.
-const TIME_LIMIT: Duration = Duration::from_secs(25);
-
-/// All buyers with their licenses and agreements.
-#[derive(Debug, Default)]
-pub struct Buyers {
-    /// The current and former licenses, oldest first.
-    pub holdings: Vec<Holding>,
-    /// Every agreement, with the stage of its listing.
-    pub agreements: Vec<(AgreementId, Stage)>,
-    /// The agreements of renewals with a new license, whose buyers do not need to register again.
-    pub unregistered: BTreeSet<AgreementId>,
-    /// The times at which a license came into force, or came into force again, according to AWS's events.
-    pub activations: BTreeSet<(LicenseId, Timestamp)>,
-    /// The times at which a license ended, according to AWS's events.
-    pub endings: BTreeSet<(LicenseId, Timestamp)>,
-}
-
-/// A license that a buyer has bought.
-#[derive(Debug, Clone)]
-pub struct Holding {
-    /// Its key: the license, or the customer key of a buyer who has one.
-    pub license: LicenseId,
-    /// The product.
-    pub product: ProductCode,
-    /// The listing's stage.
-    pub stage: Stage,
-    /// The ARN under which AWS bills it, or `None` for a customer key.
-    pub arn: Option<LicenseArn>,
-    /// The buyer.
-    pub account: AccountId,
-    /// The newest agreement that grants it.
-    pub agreement: AgreementId,
-    /// The metered dimensions.
-    pub dimensions: Vec<DimensionKey>,
-    /// The amount that its contract includes, if it is a contract. Changes of an agreement do not change this amount.
-    pub included: Option<u32>,
-    /// The time of the purchase.
-    pub since: Timestamp,
-    /// The license that the customer key moves to, once an import has planned that.
-    pub move_to: Option<Move>,
-    /// The tenants to which the application or an operator wanted to link it, the newest last.
-    pub tenants: Vec<String>,
-}
-
-/// A planned move of a customer key to a license key.
-#[derive(Debug, Clone)]
-pub struct Move {
-    /// The ARN of the license.
-    pub arn: LicenseArn,
-    /// The first moment that is billed under the license.
-    pub at: Timestamp,
-}
-
-impl Holding {
-    /// Returns the ids under which the product knows the buyer.
-    pub fn ids(&self) -> impl Iterator<Item = &LicenseId> {
-        std::iter::once(&self.license).chain(self.move_to.as_ref().map(|to| to.arn.id()))
-    }
-
-    /// Returns `true` if the buyer has a customer key.
-    pub fn has_customer_key(&self) -> bool {
-        self.license.is_legacy()
-    }
-
-    /// Returns the customer key of the buyer, or `None` for a license key.
-    pub fn customer(&self) -> Option<&str> {
-        self.license.as_str().split_once('~').map(|(_, customer)| customer)
-    }
-}
-
-impl Buyers {
-    /// Returns the holding with an id.
-    pub fn holding(&self, id: &LicenseId) -> Option<&Holding> {
-        self.holdings.iter().find(|holding| holding.ids().any(|known| known == id))
-    }
-
-    /// Returns the holding with an id for modification.
-    pub fn holding_mut(&mut self, id: &LicenseId) -> Option<&mut Holding> {
-        self.holdings.iter_mut().find(|holding| holding.ids().any(|known| known == id))
-    }
-
-    /// Returns the single key of a buyer who is known by two ids.
-    pub fn key_of(&self, id: &LicenseId) -> LicenseId {
-        self.holding(id).map_or_else(|| id.clone(), |holding| holding.license.clone())
-    }
-}
-
-/// Returns a random duration between two bounds in seconds, distributed so that seconds are as likely as hours.
-pub fn some_time(sim: &Simulation, shortest: i64, longest: i64) -> SignedDuration {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "seconds of a few days")]
-    let seconds = sim.draw(|rng| {
-        let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
-        (low + rng.f64() * (high - low)).exp() as i64
-    });
-    SignedDuration::from_secs(seconds)
-}
 
 /// Buys a product, as a new buyer or as an existing account. Returns the license's key.
 pub fn buy(sim: &Arc<Simulation>, product: &ProductCode, account: Option<AccountId>) -> Option<LicenseId> {
@@ -122,7 +21,7 @@ pub fn buy(sim: &Arc<Simulation>, product: &ProductCode, account: Option<Account
     if sim.chance(0.85) {
         let times = if sim.chance(0.2) { 2 } else { 1 };
         for _ in 0..times {
-            let at = sim.later(some_time(sim, 5, 3 * 3600));
+            let at = sim.later(sim.some_time(5, 3 * 3600));
             register(sim, at, listing.stage, bought.token.clone());
             link_later(sim, at, &license);
         }
@@ -131,96 +30,162 @@ pub fn buy(sim: &Arc<Simulation>, product: &ProductCode, account: Option<Account
     Some(license)
 }
 
-/// Makes a purchase on AWS Marketplace. Returns the purchase, and the amount that its contract includes.
-pub fn purchase(sim: &Simulation, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
-    let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
-    let included: Vec<(DimensionKey, u32)> =
-        entitled.map(|dimension| (dimension.key.clone(), sim.draw(|rng| rng.u32(1..100)))).collect();
-    let dimensions: BTreeMap<DimensionKey, Value> =
-        included.iter().map(|(dimension, amount)| (dimension.clone(), json!(amount))).collect();
-    let included = included.first().map(|(_, amount)| *amount);
-    let free_trial = sim.chance(0.1);
-    let purchase = Purchase { product: listing.product_code.clone(), account, dimensions, free_trial };
-    match sim.aws.marketplace().purchase(purchase) {
-        Ok(bought) => {
-            sim.count("purchases", 1);
-            Some((bought, included))
+/// Plans a change of an agreement in the remaining time.
+pub fn plan_change(sim: &Arc<Simulation>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
+    let left = sim.scenario.faults_end().duration_since(sim.now()).as_secs();
+    if left <= 120 {
+        return;
+    }
+    let mut at = sim.later(SignedDuration::from_secs(sim.draw(|rng| rng.i64(60..left))));
+    if let Some(end) = sim.scenario.month_end.filter(|end| *end > sim.now() && sim.chance(0.3)) {
+        // Around the end of the month, half of the time within its last hour.
+        let until = if sim.chance(0.5) { -2 } else { 7 * 60 };
+        at = end + SignedDuration::from_mins(sim.draw(|rng| rng.i64(-60..until)));
+    }
+    let (listing, account, handle) = (listing.clone(), account.clone(), Arc::clone(sim));
+    sim.act_at(at.max(sim.now()), "buyer", async move {
+        match handle.draw(|rng| rng.u8(0..20)) {
+            0..12 => cancel(&handle, &listing, &agreement, &account),
+            12..16 => change(&handle, &listing, &agreement, &account),
+            16..18 => advise(&handle, &agreement),
+            _ => {}
+        }
+    });
+}
+
+/// Has AWS issue an advisory about a risk on the buyer's account, and perhaps resolve it. Nothing else changes.
+fn advise(sim: &Arc<Simulation>, agreement: &AgreementId) {
+    if sim.aws.marketplace().change(agreement, Change::Advise {}).is_err() {
+        return;
+    }
+    sim.count("changes: advise", 1);
+    let (at, handle, agreement) = (sim.later(sim.some_time(30, 6 * 3600)), Arc::clone(sim), agreement.clone());
+    sim.act_at(at, "buyer", async move {
+        if !handle.have_faults_ended() && handle.aws.marketplace().change(&agreement, Change::Resolve {}).is_ok() {
+            handle.count("changes: resolve", 1);
+        }
+    });
+}
+
+/// Ends an agreement, after which the buyer perhaps buys again.
+pub fn cancel(sim: &Arc<Simulation>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+    let statuses = [EndStatus::Cancelled, EndStatus::Expired, EndStatus::Terminated];
+    let status = sim.draw(|rng| rng.choice(statuses)).unwrap_or_default();
+    let Some(license) = end(sim, agreement, status) else { return };
+    sim.log(|| format!("{account} ends its agreement on {}", listing.product_code));
+    sim.count("endings", 1);
+    last_hour(sim, Some(&license));
+    if sim.chance(0.5) {
+        let mut at = sim.later(sim.some_time(30, 6 * 3600));
+        if sim.chance(0.3) {
+            at = sim.later(sim.some_time(30, 600));
+        }
+        let (handle, product, account) = (Arc::clone(sim), listing.product_code.clone(), account.clone());
+        sim.act_at(at, "buyer", async move {
+            if !handle.have_faults_ended() && buy(&handle, &product, Some(account)).is_some() {
+                handle.count("resubscriptions", 1);
+            }
+        });
+    }
+}
+
+/// Ends an agreement in AWS. Returns the license that it granted, or `None` if it had ended before.
+///
+/// A buyer with a customer key does not leave before AWS has provisioned the subscription: its notifications name no
+/// agreement, so that a `subscribe-success` after the end cannot be distinguished from that of the next subscription.
+fn end(sim: &Simulation, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
+    if is_provisioning(sim, agreement) {
+        sim.log(|| format!("{agreement} is not provisioned yet"));
+        return None;
+    }
+    match sim.aws.marketplace().change(agreement, Change::End { status }) {
+        Ok(_) => {
+            let now = sim.now();
+            let mut buyers = sim.buyers();
+            let license = buyers.holdings.iter().find(|holding| holding.agreement == *agreement)?.license.clone();
+            buyers.endings.insert((license.clone(), now));
+            Some(license)
         }
         Err(refused) => {
-            sim.log(|| format!("a purchase is refused: {refused}"));
+            sim.log(|| format!("an ending is refused: {refused}"));
             None
         }
     }
 }
 
-/// Records that a buyer holds a license from now on. Returns its key.
-pub fn record_holding(
-    sim: &Simulation,
-    listing: &Listing,
-    bought: &Purchased,
-    included: Option<u32>,
-) -> Option<LicenseId> {
-    let arn = bought.license_arn.as_ref();
-    let license = match (arn, &bought.customer_identifier) {
-        (Some(arn), _) => arn.id().clone(),
-        (None, Some(customer)) => LicenseId::legacy(&listing.product_code, customer),
-        (None, None) => return None,
-    };
-    let kind =
-        listing.product_id.as_str().trim_start_matches("prod-demo").trim_end_matches(char::is_numeric).to_owned();
-    sim.event_log.name(license.as_str(), |number| format!("{kind}-{number}"));
-    sim.log(|| format!("{license} is bought by {} ({})", bought.account_id, bought.agreement_id));
-    let mut buyers = sim.buyers();
-    buyers.agreements.push((bought.agreement_id.clone(), listing.stage));
-    buyers.activations.insert((license.clone(), sim.later(sim.scenario.delays.provision)));
-    if let Some(known) = buyers.holding_mut(&license) {
-        known.agreement = bought.agreement_id.clone();
-        return Some(license);
-    }
-    let dimensions = listing.dimensions.iter().filter(|dimension| dimension.is_metered());
-    buyers.holdings.push(Holding {
-        license: license.clone(),
-        product: listing.product_code.clone(),
-        stage: listing.stage,
-        arn: arn.cloned(),
-        account: bought.account_id.clone(),
-        agreement: bought.agreement_id.clone(),
-        dimensions: dimensions.map(|dimension| dimension.key.clone()).collect(),
-        included,
-        since: sim.now(),
-        move_to: None,
-        tenants: Vec::new(),
-    });
-    Some(license)
+fn is_provisioning(sim: &Simulation, agreement: &AgreementId) -> bool {
+    let (buyers, now) = (sim.buyers(), sim.now());
+    let holding = buyers.holdings.iter().find(|holding| holding.agreement == *agreement);
+    let holding = holding.filter(|holding| holding.has_customer_key());
+    holding
+        .is_some_and(|holding| buyers.activations.iter().any(|(license, at)| *license == holding.license && *at > now))
 }
 
-/// Registers every buyer with an agreement in force, so that records that are held because the buyer is unknown can
-/// continue. Buyers who have only renewed do not register.
-pub fn register_everyone(sim: &Arc<Simulation>) {
-    let (agreements, unregistered) = {
+/// Ends every agreement that is in force.
+pub fn end_all_agreements(sim: &Simulation) {
+    let agreements = sim.buyers().agreements.clone();
+    for (agreement, _) in agreements {
+        // An agreement that has ended before refuses the change.
+        let _ = end(sim, &agreement, EndStatus::default());
+    }
+}
+
+/// Renews, replaces or amends an agreement.
+pub fn change(sim: &Arc<Simulation>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+    let (kind, new_license) = sim.draw(|rng| (rng.u8(0..3), rng.choice([None, Some(true), Some(false)]).flatten()));
+    let change = match kind {
+        0 if listing.pricing.has_entitlements() => Change::Renew { new_license },
+        1 => Change::Amend { dimensions: BTreeMap::new() },
+        _ => Change::Replace { dimensions: BTreeMap::new(), new_license },
+    };
+    sim.log(|| format!("{account}: {change:?} of {}", listing.product_code));
+    let name = format!("changes: {}", kind_of(&change));
+    let changed = match sim.aws.marketplace().change(agreement, change) {
+        Ok(changed) => changed,
+        Err(refused) => return sim.log(|| format!("it is refused: {refused}")),
+    };
+    sim.count(&name, 1);
+    let before = {
         let buyers = sim.buyers();
-        (buyers.agreements.clone(), buyers.unregistered.clone())
+        buyers.holdings.iter().find(|holding| holding.agreement == *agreement).cloned()
     };
-    for (agreement, stage) in agreements.into_iter().filter(|(agreement, _)| !unregistered.contains(agreement)) {
-        if let Ok(token) = sim.aws.marketplace().new_token(&agreement) {
-            let at = sim.later(SignedDuration::from_secs(90));
-            register(sim, at, stage, token);
+    let bought = Purchased {
+        token: String::new(),
+        license_arn: changed.license_arn,
+        agreement_id: changed.agreement_id.clone(),
+        account_id: account.clone(),
+        customer_identifier: changed.customer_identifier,
+        product_code: listing.product_code.clone(),
+    };
+    let included = before.as_ref().and_then(|before| before.included);
+    let license = record_holding(sim, listing, &bought, included);
+    if let (Some(before), Some(license)) = (before, license)
+        && before.license != license
+    {
+        sim.count("renewals with a new license", 1);
+        let end = sim.later(sim.scenario.delays.provision);
+        sim.buyers().endings.insert((before.license, end));
+        sim.buyers().unregistered.insert(changed.agreement_id.clone());
+        if sim.chance(0.4) {
+            link_later(sim, sim.now(), &license);
         }
     }
+    if sim.chance(0.3)
+        && let Ok(token) = sim.aws.marketplace().new_token(&changed.agreement_id)
+    {
+        let at = sim.later(sim.some_time(5, 3 * 3600));
+        register(sim, at, listing.stage, token);
+    }
+    plan_change(sim, listing, changed.agreement_id, account);
 }
 
-/// Plans that the buyer's browser posts the token at the given time.
-pub fn register(sim: &Arc<Simulation>, at: Timestamp, stage: Stage, token: String) {
-    let handle = Arc::clone(sim);
-    sim.act_at(at, "registration", async move {
-        let Some(stack) = handle.stack(stage) else { return };
-        let body: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let body = format!("x-amzn-marketplace-token={body}");
-        let Some(event) = Call::post("/register", "application/x-www-form-urlencoded", body).event() else { return };
-        let handled = async move |function: Arc<Registration>| function.handle(event).await;
-        let answer = handle.run_in(&stack.registration, TIME_LIMIT, (0.15, 30), handled).await;
-        if let Some(answer) = answer {
-            handle.log(|| format!("it is answered {}", answer.status_code));
-        }
-    });
+fn kind_of(change: &Change) -> &'static str {
+    match change {
+        Change::Amend { .. } => "amend",
+        Change::Renew { .. } => "renew",
+        Change::Replace { .. } => "replace",
+        Change::End { .. } => "end",
+        Change::Advise {} => "advise",
+        Change::Resolve {} => "resolve",
+    }
 }

@@ -7,10 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use subscription::Subscription;
 
-use crate::buyers::Holding;
-use crate::schedule::Period;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
+use crate::time::Period;
 
 /// The time limit of the function in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -19,43 +18,8 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// The events that never reach a queue.
-#[derive(Debug, Default)]
-pub struct Losses {
-    /// The periods in which a share of the EventBridge events is lost.
-    lossy_periods: Vec<Period>,
-    /// Texts with a time: an event that contains the text goes to the seller's former backend until that time.
-    other_backend: Vec<(String, Timestamp)>,
-}
-
 /// The share of events that is lost in such a period.
 const LOST: f64 = 0.6;
-
-impl Losses {
-    /// Sends the events that contain a text to the former backend, until the given time.
-    pub fn send_to_other_backend(&mut self, text: &str, until: Timestamp) {
-        self.other_backend.push((text.to_owned(), until));
-    }
-
-    /// Returns `true` if an event may have been lost up to the given time.
-    pub fn has_lost(&self, at: Timestamp) -> bool {
-        self.lossy_periods.iter().any(|(from, _)| *from <= at)
-    }
-
-    /// Returns `true` if the events of a buyer's purchase went to the former backend at the given time.
-    pub fn went_to_other_backend(&self, holding: &Holding, at: Timestamp) -> bool {
-        let names = [Some(holding.agreement.as_str()), holding.customer()];
-        self.other_backend.iter().any(|(text, until)| at <= *until && names.contains(&Some(text.as_str())))
-    }
-
-    fn goes_to_other_backend(&self, body: &str, at: Timestamp) -> bool {
-        self.other_backend.iter().any(|(text, until)| at <= *until && body.contains(text.as_str()))
-    }
-
-    fn is_lossy(&self, at: Timestamp) -> bool {
-        self.lossy_periods.iter().any(|(from, until)| *from <= at && at < *until)
-    }
-}
 
 /// Plans the deliveries of events, the times at which queues are held, and the periods in which events are lost.
 pub fn plan_deliveries(sim: &Arc<Simulation>) {

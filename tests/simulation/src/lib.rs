@@ -4,10 +4,10 @@
 //! when every task waits. Days therefore pass in a second, and the same seed gives the same run each time. [`plan`]
 //! plans the events of a simulation:
 //!
-//! - buyers buy, change and leave ([`buyers`], [`changes`]);
+//! - buyers buy, change and leave ([`buyers`], [`purchases`]);
 //! - the application reports, corrects and repeats usage ([`usage_reports`]);
 //! - operators import, move, link and requeue ([`imports`], [`moves`], [`tenants`], [`operator`]);
-//! - events arrive late, twice, in another order or never ([`delivery`]);
+//! - events arrive late, twice, in another order or never ([`delivery`], [`losses`]);
 //! - calls fail in every way ([`faults`], [`outages`]);
 //! - processes die between any two steps ([`process_lifetime`]);
 //! - the reporter and the reconciliation run on the template's schedules ([`schedule`]).
@@ -21,13 +21,18 @@ pub mod api;
 pub mod application;
 pub mod booking;
 pub mod buyers;
-pub mod changes;
+pub mod checks;
+pub mod concurrency;
 pub mod delivery;
 mod describe;
+pub mod difference;
 pub mod event_log;
 pub mod faults;
 pub mod final_hour;
+pub mod holding;
+pub mod import_file;
 pub mod imports;
+pub mod losses;
 pub mod moves;
 pub mod network;
 pub mod operator;
@@ -35,6 +40,7 @@ pub mod oracle;
 pub mod outages;
 pub mod plan;
 pub mod process_lifetime;
+pub mod purchases;
 pub mod reconciler;
 pub mod reporter;
 pub mod scenario;
@@ -50,7 +56,7 @@ pub mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use oracle::Difference;
+use difference::Difference;
 use simulation::Simulation;
 use tally::Tally;
 

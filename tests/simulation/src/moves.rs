@@ -1,17 +1,18 @@
-//! Moves of buyers from a customer key to a license key, with usage, endings and operator actions around the hour of
-//! the move.
+//! Imports as they are sent, and the moves that they plan, with usage, endings and operator actions around the hour of a
+//! move.
 
 use std::sync::Arc;
 
 use domain::ids::LicenseId;
-use domain::listing::{Listing, Mode};
+use domain::listing::Stage;
 use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::buyers::buy;
-use crate::changes::{cancel, change};
+use crate::api::{Answer, Call};
+use crate::buyers::{cancel, change};
 use crate::delivery::{deliver_events_at, hold_events};
-use crate::imports::{Row, Times, had_before, send_file};
+use crate::holding::Move;
+use crate::import_file::{COLUMNS, Row, Times, file};
 use crate::operator::reconcile;
 use crate::oracle::access;
 use crate::simulation::Simulation;
@@ -21,40 +22,94 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Plans the buyers who move. Returns their number.
-pub fn plan_moves(sim: &Arc<Simulation>) -> usize {
-    let is_sold = |listing: &&Listing| listing.mode == Mode::Customer && sim.stack(listing.stage).is_some();
-    let Some(listing) = sim.scenario.listings.iter().find(is_sold).cloned() else { return 0 };
-    let count = sim.draw(|rng| rng.usize(0..3));
-    for _ in 0..count {
-        let at = sim.some_second((sim.scenario.start, sim.scenario.start + SignedDuration::from_hours(20)));
-        let (handle, listing) = (Arc::clone(sim), listing.clone());
-        sim.act_at(at, "buyer", async move { buy_and_move(&handle, &listing) });
+/// Sends a file until it is answered. The file is perhaps cut off first, and perhaps sent twice.
+pub fn send_file(sim: &Arc<Simulation>, stage: Stage, rows: Vec<Row>) {
+    let now = sim.now();
+    if sim.chance(0.2) {
+        let text = file(&rows);
+        let is_header_alone = sim.chance(0.15);
+        let end = sim.draw(|rng| rng.usize(COLUMNS.len()..text.len()));
+        let end = if is_header_alone { COLUMNS.len() } else { end };
+        let handle = Arc::clone(sim);
+        let rows = rows.clone();
+        sim.act_at(now, "operator", async move {
+            handle.count("truncated files", 1);
+            if let Some(text) = text.get(..end) {
+                send(&handle, stage, text.to_owned(), &rows).await;
+            }
+        });
     }
-    count
+    send_at(sim, now + SignedDuration::from_secs(2), stage, rows.clone());
+    if sim.chance(0.3) {
+        let at = if sim.chance(0.5) { now + SignedDuration::from_secs(2) } else { now + sim.some_time(5, 7200) };
+        send_at(sim, at, stage, rows);
+    }
 }
 
-/// Makes a purchase by a customer key, and moves the buyer some hours later.
-fn buy_and_move(sim: &Arc<Simulation>, listing: &Listing) {
-    let at = sim.later(seconds(sim.draw(|rng| rng.i64(1300..9 * 3600))));
-    let license = match sim.chance(0.25) {
-        true => had_before(sim, listing, Some(at)),
-        false => buy(sim, &listing.product_code, None),
+fn send_at(sim: &Arc<Simulation>, at: Timestamp, stage: Stage, rows: Vec<Row>) {
+    let handle = Arc::clone(sim);
+    sim.act_at(at, "operator", async move {
+        if !send(&handle, stage, file(&rows), &rows).await {
+            let at = handle.later(handle.some_time(2, 90));
+            send_at(&handle, at, stage, rows);
+        }
+    });
+}
+
+/// Sends a file once. Returns `true` if it was answered.
+async fn send(sim: &Arc<Simulation>, stage: Stage, text: String, rows: &[Row]) -> bool {
+    let Some(stack) = sim.stack(stage) else { return true };
+    let Some(answer) = sim.ask(stack, &Call::post("/v1/imports", "text/csv", text)).await else { return false };
+    if answer.status != 200 {
+        sim.count(&format!("import: {}", answer.text("/code")), 1);
+        return true;
+    }
+    let results: Vec<Answer> =
+        answer.list("/results").map(|result| Answer { status: 200, body: result.clone() }).collect();
+    for (row, result) in rows.iter().zip(results) {
+        let (status, code) = (result.text("/status"), result.text("/code"));
+        sim.count(&format!("import: {}", if code.is_empty() { status } else { code }), 1);
+        if result.text("/detail").starts_with("move_at") {
+            sim.count("import: move at an hour that is refused", 1);
+            send_at(sim, sim.later(sim.some_time(5, 90)), stage, vec![row.moving_when_possible()]);
+        }
+        learn_of_move(sim, &row.license, &result);
+    }
+    true
+}
+
+/// Reads the license to which a customer key moves from the result. From now on the application may use either id.
+fn learn_of_move(sim: &Arc<Simulation>, license: &LicenseId, result: &Answer) {
+    let (Ok(id), Ok(at)) =
+        (result.text("/moves_to").parse::<LicenseId>(), result.text("/moves_at").parse::<Timestamp>())
+    else {
+        return;
     };
-    let Some(license) = license else { return };
-    // This usage makes every instance of intake read the license before the move.
-    for before in [50, 30, 12, 3] {
-        use_around(sim, at - seconds(before), &license, at);
+    let Some(arn) = arn_of(sim, &id) else { return };
+    let is_first = {
+        let mut buyers = sim.buyers();
+        let Some(holding) = buyers.holding_mut(license) else { return };
+        let is_first = holding.move_to.is_none();
+        holding.move_to = Some(Move { arn, at });
+        is_first
+    };
+    if is_first {
+        sim.count("moves planned", 1);
+        let short = sim.event_log.short_name(license.as_str());
+        sim.event_log.name(id.as_str(), |_| format!("{short}-moved"));
+        sim.event_log.link(license.as_str(), id.as_str());
+        around_the_move(sim, license, at);
     }
-    let (handle, key) = (Arc::clone(sim), license.clone());
-    sim.act_at(at, "operator", async move { move_now(&handle, &key) });
-    for after in [3, 9, 22, 40, 57, 80] {
-        use_around(sim, at + seconds(after), &license, at);
-    }
+}
+
+/// Returns the ARN of a license in AWS.
+pub fn arn_of(sim: &Simulation, id: &LicenseId) -> Option<domain::ids::LicenseArn> {
+    let licenses = sim.aws.marketplace().overview().licenses;
+    licenses.into_iter().map(|license| license.license_arn).find(|arn| arn.id() == id)
 }
 
 /// Imports the move of a customer key.
-fn move_now(sim: &Arc<Simulation>, license: &LicenseId) {
+pub fn move_now(sim: &Arc<Simulation>, license: &LicenseId) {
     let Some(holding) = sim.buyers().holding(license).cloned() else { return };
     let agreements = sim.aws.marketplace().overview().agreements;
     let agreement = agreements.into_iter().find(|agreement| agreement.agreement_id == holding.agreement);
@@ -137,7 +192,7 @@ fn end_or_change(sim: &Arc<Simulation>, license: &LicenseId) {
 }
 
 /// Reports usage at time `now`. The usage happened shortly before that time, or around the hour of the move, `at`.
-fn use_around(sim: &Arc<Simulation>, now: Timestamp, license: &LicenseId, at: Timestamp) {
+pub fn use_around(sim: &Arc<Simulation>, now: Timestamp, license: &LicenseId, at: Timestamp) {
     let (handle, license) = (Arc::clone(sim), license.clone());
     sim.act_at(now.min(sim.scenario.faults_end()), "application", async move {
         let Some(holding) = handle.buyers().holding(&license).cloned() else { return };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use usage::UsageApi;
 
 use crate::api::{Answer, Call};
-use crate::buyers::Holding;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
 use crate::tenants::reassign;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::Fault;
 
-use crate::buyers::some_time;
+use crate::difference::Difference;
 use crate::faults::{Pair, agreement_outage, applied, outage, refusal};
-use crate::oracle::Difference;
 use crate::simulation::Simulation;
 use crate::tally::add;
 
@@ -83,7 +82,7 @@ fn plan_outage(sim: &Arc<Simulation>, fault: Fault, longest_secs: i64) {
         handle.log(|| format!("AWS fails: {fault:?}"));
         add_fault(&handle, fault);
     });
-    let until = from + some_time(sim, 300, longest_secs);
+    let until = from + sim.some_time(300, longest_secs);
     let handle = Arc::clone(sim);
     sim.act_at(until, "fault", async move {
         if handle.scenario.is_last_chance(handle.now()) {

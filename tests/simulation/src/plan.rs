@@ -6,19 +6,18 @@ use domain::time::UsageHour;
 use jiff::SignedDuration;
 
 use crate::booking::plan_bookings;
-use crate::buyers::{buy, register_everyone};
-use crate::changes::end_all_agreements;
+use crate::buyers::{buy, end_all_agreements};
+use crate::checks::plan_checks;
 use crate::delivery::{deliver_events, plan_deliveries};
-use crate::imports::plan_imports;
-use crate::moves::plan_moves;
+use crate::imports::{plan_imports, plan_moves};
 use crate::operator::plan_operator;
 use crate::oracle;
 use crate::outages::{clear_faults, plan_faults};
+use crate::purchases::register_everyone;
 use crate::reconciler::{plan_reconciliation, reconcile_all};
 use crate::reporter::{plan_reporter, report_usage};
 use crate::simulation::Simulation;
 use crate::usage_reports::use_some;
-use crate::watch::plan_checks;
 
 /// The number of usage reports, besides those that follow from another action.
 const REPORTS: usize = 62;

@@ -24,7 +24,7 @@ pub fn plan_reconciliation(sim: &Arc<Simulation>) {
 
 /// Invokes the reconciliation once. `restart` restarts the day's walk, as an operator may do.
 pub async fn reconcile_all(sim: &Arc<Simulation>, stack: &Arc<Stack>, restart: bool) {
-    let Some(_execution) = stack.reconciling.queue(sim, &RECONCILIATION).await else { return };
+    let Some(_execution) = RECONCILIATION.queue(sim, &stack.reconciling).await else { return };
     sim.log(|| format!("reconciliation of {}", stack.stage.as_str()));
     let limit = RECONCILIATION.time_limit;
     let run = async move |function: Arc<Reconciliation>| match restart {

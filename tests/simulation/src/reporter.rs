@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use domain::ledger_schedule::LedgerSchedule;
 use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
 use metering::Metering;
 
-use crate::schedule::{Period, REPORTER};
+use crate::schedule::REPORTER;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
+use crate::time::Period;
 
 /// Plans the runs of the reporter in every stack. In some seeds the schedule stops for hours.
 pub fn plan_reporter(sim: &Arc<Simulation>) {
@@ -45,14 +47,16 @@ fn report_usage_at(sim: &Arc<Simulation>, at: Timestamp, stack: &Arc<Stack>) {
 fn left_out(sim: &Simulation, stack: &Stack) -> f64 {
     let now = sim.now();
     let into_hour = now.duration_since(UsageHour::of(now).start());
-    let closes_month = sim.scenario.month_end.is_some_and(|end| now >= end + minutes(320) && now < end + minutes(365));
+    let closes_month = sim.scenario.month_end.is_some_and(|end| {
+        now >= LedgerSchedule::intake_closes(end) - minutes(10) && now < LedgerSchedule::window_closes(end) + minutes(5)
+    });
     let moves = sim.buyers().holdings.iter().filter_map(|holding| holding.move_to.as_ref()).any(|to| {
         let since = now.duration_since(to.at);
         since > minutes(-6) && since < minutes(40)
     });
     if closes_month || moves || stack.is_skipping_disabled(now) {
         0.0
-    } else if into_hour >= minutes(10) && into_hour < minutes(20) {
+    } else if into_hour >= LedgerSchedule::HOUR.summed_after && into_hour < minutes(20) {
         0.3
     } else {
         0.95
@@ -67,7 +71,7 @@ fn minutes(minutes: i64) -> SignedDuration {
 /// concurrency.
 pub async fn report_usage(sim: &Arc<Simulation>, stack: &Arc<Stack>) {
     let execution = match sim.scenario.has_reserved_concurrency {
-        true => stack.reporting.queue(sim, &REPORTER).await,
+        true => REPORTER.queue(sim, &stack.reporting).await,
         false => {
             sim.count("runs beside another", usize::from(stack.reporting.is_taken()));
             Some(stack.reporting.start())

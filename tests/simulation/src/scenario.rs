@@ -1,5 +1,6 @@
 //! The properties of a seed's simulation: its time, its listings, and the behavior of AWS in it.
 
+use domain::ledger_schedule::LedgerSchedule;
 use domain::listing::{Listing, Stage};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
@@ -70,8 +71,7 @@ impl Scenario {
         let has_reserved_concurrency = rng.f64() < 0.85;
         let has_all_runs = rng.f64() < 0.05;
         // The deployed schedule runs until the end of the faults.
-        let closes =
-            month_end.map(|end: Timestamp| end + minutes(6 * 60)).filter(|closes| *closes <= start + FAULT_PERIOD);
+        let closes = month_end.map(LedgerSchedule::window_closes).filter(|closes| *closes <= start + FAULT_PERIOD);
         let refused_until =
             closes.filter(|_| rng.f64() < 0.25).map(|closes| closes - SignedDuration::from_secs(rng.i64(70..260)));
         Ok(Self {

@@ -4,13 +4,13 @@
 //! The invocation is asynchronous: while the one reserved execution is in use, Lambda retries with growing pauses until
 //! the event is older than `MaximumEventAgeInSeconds`. A run that fails is not repeated (`MaximumRetryAttempts: 0`).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::concurrency::{Concurrency, Execution};
 use crate::simulation::Simulation;
+use crate::time::Period;
 
 /// A schedule of the template with the function that it starts.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +45,6 @@ pub const RECONCILIATION: Schedule = Schedule {
     missed: 0.1,
 };
 
-/// A period from one time up to another.
-pub type Period = (Timestamp, Timestamp);
-
 impl Schedule {
     /// Returns the times within a period at which a run starts, without those in outages.
     pub fn starts(&self, sim: &Simulation, period: Period, outages: &[Period]) -> Vec<Timestamp> {
@@ -71,46 +68,13 @@ impl Schedule {
         }
         starts
     }
-}
-
-fn is_within(outages: &[Period], at: Timestamp) -> bool {
-    outages.iter().any(|(from, until)| *from <= at && at < *until)
-}
-
-/// The executions of a function with a reserved concurrency of 1.
-#[derive(Debug, Default)]
-pub struct Concurrency {
-    under_way: AtomicU32,
-}
-
-/// An execution that is under way.
-#[derive(Debug)]
-pub struct Execution<'a>(&'a Concurrency);
-
-impl Drop for Execution<'_> {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Concurrency {
-    /// Returns `true` if an execution is under way.
-    pub fn is_taken(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) > 0
-    }
-
-    /// Starts an execution, whether or not another is under way.
-    pub fn start(&self) -> Execution<'_> {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        Execution(self)
-    }
 
     /// Waits until the one execution is free, as Lambda's queue of asynchronous invocations does, and starts another.
     /// Returns `None` if the event gets too old.
-    pub async fn queue(&self, sim: &Arc<Simulation>, schedule: &Schedule) -> Option<Execution<'_>> {
+    pub async fn queue<'a>(&self, sim: &Simulation, concurrency: &'a Concurrency) -> Option<Execution<'a>> {
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_secs(1));
-        while self.is_taken() {
-            if waited + pause > schedule.event_age_max {
+        while concurrency.is_taken() {
+            if waited + pause > self.event_age_max {
                 sim.count("invocations that grew too old", 1);
                 return None;
             }
@@ -119,8 +83,12 @@ impl Concurrency {
             waited += pause;
             pause *= 2;
         }
-        Some(self.start())
+        Some(concurrency.start())
     }
+}
+
+fn is_within(outages: &[Period], at: Timestamp) -> bool {
+    outages.iter().any(|(from, until)| *from <= at && at < *until)
 }
 
 #[cfg(test)]

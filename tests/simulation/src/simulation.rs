@@ -18,16 +18,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::application::Application;
-use crate::buyers::Buyers;
-use crate::delivery::Losses;
+use crate::difference::Difference;
 use crate::event_log::EventLog;
+use crate::holding::Buyers;
+use crate::losses::Losses;
 use crate::network::Network;
-use crate::oracle::Difference;
 use crate::scenario::Scenario;
-use crate::schedule::Period;
 use crate::stack::Stack;
 use crate::tally::{Tally, add};
-use crate::time::{InStep, Time};
+use crate::time::{InStep, Period, Time};
 use crate::watch::Watch;
 
 /// One simulation.
@@ -130,6 +129,16 @@ impl Simulation {
     /// Draws a random second of a period.
     pub fn some_second(&self, (from, until): Period) -> Timestamp {
         from + SignedDuration::from_secs(self.draw(|rng| rng.i64(1..until.duration_since(from).as_secs().max(2))))
+    }
+
+    /// Returns a random duration between two bounds in seconds, distributed so that seconds are as likely as hours.
+    pub fn some_time(&self, shortest: i64, longest: i64) -> SignedDuration {
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "seconds of a few days")]
+        let seconds = self.draw(|rng| {
+            let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
+            (low + rng.f64() * (high - low)).exp() as i64
+        });
+        SignedDuration::from_secs(seconds)
     }
 
     /// Draws fewer than the given number of periods that start within another, each with a duration from a range of

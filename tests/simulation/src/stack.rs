@@ -17,7 +17,7 @@ use store::Store;
 use subscription::Subscription;
 use usage::UsageApi;
 
-use crate::schedule::Concurrency;
+use crate::concurrency::Concurrency;
 
 /// The topic of the application's events. Nothing publishes to it, since the table has no stream.
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-events";

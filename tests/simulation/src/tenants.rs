@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::api::{Answer, Call};
-use crate::buyers::{Holding, some_time};
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
 
@@ -17,7 +17,7 @@ const TRIES: u32 = 8;
 /// Plans that the application links a license to its buyer's tenant some time after a given time. Rarely, another
 /// tenant claims the license around the same time.
 pub fn link_later(sim: &Arc<Simulation>, after: Timestamp, license: &LicenseId) {
-    let at = after + some_time(sim, 1, 3600);
+    let at = after + sim.some_time(1, 3600);
     let tenant = tenant_of(sim, license);
     link_at(sim, at, license, tenant, 0);
     if sim.chance(0.1) {
@@ -49,7 +49,7 @@ pub fn link_at(sim: &Arc<Simulation>, at: Timestamp, license: &LicenseId, tenant
         count(&handle, "link", answer.as_ref());
         let is_again = answer.is_none_or(|answer| answer.status == 404 && times < TRIES);
         if is_again {
-            let at = handle.later(some_time(&handle, 2, 30_i64 << times.min(8)));
+            let at = handle.later(handle.some_time(2, 30_i64 << times.min(8)));
             link_at(&handle, at, &id, tenant, times + 1);
         }
     });
@@ -101,7 +101,7 @@ pub async fn reassign(sim: &Arc<Simulation>, stack: &Arc<Stack>, holding: &Holdi
         tokio::time::sleep(std::time::Duration::from_secs(20)).await;
     }
     if !is_move && sim.chance(0.7) {
-        let at = sim.later(some_time(sim, 1, 3600));
+        let at = sim.later(sim.some_time(1, 3600));
         let tenant = if sim.chance(0.5) { from } else { to };
         link_at(sim, at, &id, tenant, 0);
     }

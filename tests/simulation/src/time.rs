@@ -10,6 +10,9 @@ use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+/// A period from one time up to another.
+pub type Period = (Timestamp, Timestamp);
+
 /// The time of one simulation.
 #[derive(Debug, Clone)]
 pub struct Time {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use domain::ids::LicenseId;
+use domain::ledger_schedule::LedgerSchedule;
 use domain::listing::Stage;
 use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
@@ -14,8 +15,8 @@ use usage::UsageApi;
 
 use crate::api::Call;
 use crate::application::{IntakeAnswer, Sent, Version, read_answer};
-use crate::buyers::{Holding, some_time};
-use crate::oracle::Difference;
+use crate::difference::Difference;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::tally::EVENTS;
 
@@ -62,7 +63,7 @@ fn report_with_repeats(sim: &Arc<Simulation>, stage: Stage, sent: &Sent) {
         sim.count("repeats", sent.len());
     }
     if sim.chance(0.15) {
-        let at = sim.later(some_time(sim, 5, 5 * 3600));
+        let at = sim.later(sim.some_time(5, 5 * 3600));
         report(sim, at, stage, sent.clone(), 0);
         sim.count("repeats", sent.len());
     }
@@ -70,11 +71,11 @@ fn report_with_repeats(sim: &Arc<Simulation>, stage: Stage, sent: &Sent) {
         repeat_much_later(sim, stage, sent);
     }
     if sim.chance(0.25) {
-        let at = sim.later(some_time(sim, 1, 4500));
+        let at = sim.later(sim.some_time(1, 4500));
         correct(sim, at, stage, sent.clone());
     }
     if sim.chance(0.03) {
-        let at = sim.later(some_time(sim, 1, 4500));
+        let at = sim.later(sim.some_time(1, 4500));
         contradict(sim, at, stage, sent.clone());
     }
 }
@@ -103,7 +104,7 @@ fn contradict(sim: &Arc<Simulation>, at: Timestamp, stage: Stage, of: Sent) {
 /// Sends events again after more than a day, or around the close of the month, as after a lost answer.
 fn repeat_much_later(sim: &Arc<Simulation>, stage: Stage, sent: &Sent) {
     let minutes = SignedDuration::from_mins;
-    let closes = sim.scenario.month_end.map(|end| end + minutes(5 * 60 + 30)).filter(|closes| *closes > sim.now());
+    let closes = sim.scenario.month_end.map(LedgerSchedule::intake_closes).filter(|closes| *closes > sim.now());
     let at = match closes.filter(|_| sim.chance(0.5)) {
         Some(closes) => closes + minutes(sim.draw(|rng| rng.i64(-5..150))),
         None => sim.later(minutes(sim.draw(|rng| rng.i64(24 * 60 - 10..30 * 60)))),
@@ -204,14 +205,14 @@ pub fn report(sim: &Arc<Simulation>, at: Timestamp, stage: Stage, sent: Sent, ti
             again.extend(unknown);
         }
         let longest = if handle.have_faults_ended() { 900 } else { 30_i64 << times.min(9) };
-        let at = handle.later(some_time(&handle, 2, longest));
+        let at = handle.later(handle.some_time(2, longest));
         report(&handle, at, stage, again, times + 1);
     });
 }
 
 /// Returns `true` if one of the events happened in an hour that is already summed.
 fn has_late(sim: &Simulation, sent: &Sent) -> bool {
-    let open = UsageHour::of(sim.now() - SignedDuration::from_mins(5)).start();
+    let open = UsageHour::of(sim.now() - LedgerSchedule::HOUR.open_for).start();
     let application = sim.application();
     sent.iter()
         .filter_map(|(usage_event, _)| application.usage_events.get(*usage_event))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::EndReason;
+use super::{EndReason, EventStamp};
 use crate::agreement::{Advisory, AgreementStatus, ObservedStatus, ReportedStatus, effective_status};
 use crate::ids::{AgreementId, LicenseId};
 
@@ -104,15 +104,6 @@ impl EventHistory {
     pub(super) fn set_first_active(&mut self, at: Timestamp) {
         self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
     }
-}
-
-/// The position of an event among others of its kind: its time in AWS, and its id if two events have the same time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct EventStamp {
-    /// The time at which it happened, as AWS reports it.
-    pub at: Timestamp,
-    /// The id of the event.
-    pub event: String,
 }
 
 /// A license event, and the agreement that it named.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{INTAKE_PROPAGATION_TIME, License};
+use super::INTAKE_PROPAGATION_TIME;
 use crate::ids::{AccountId, AgreementId, LicenseArn};
 use crate::time::UsageHour;
 
@@ -108,26 +108,6 @@ impl Moving {
             Key::Wait
         } else {
             Key::LicenseUnlessKnown
-        }
-    }
-}
-
-impl License {
-    /// Returns `true` if an hour is billed under this key, and not under the license that its buyer moves to.
-    pub fn bills(&self, hour: UsageHour) -> bool {
-        self.moving.as_ref().is_none_or(|moving| {
-            let is_back = moving.returned.as_ref().is_some_and(|back| back.metered_from <= hour);
-            moving.cancelled_at.is_some() || hour < moving.at || is_back
-        })
-    }
-
-    /// Cancels a planned move of a buyer who left before its hour.
-    pub(super) fn cancel_move_of_ended_license(&mut self, now: Timestamp) {
-        let usage_until = self.usage_until();
-        if let Some(moving) = self.moving.as_mut().filter(|moving| moving.is_planned())
-            && usage_until.is_some_and(|until| until < moving.at.start())
-        {
-            moving.cancelled_at = Some(now);
         }
     }
 }

@@ -4,11 +4,13 @@
 //! together and adds what all operations have in common. This describes the API: no function runs it.
 
 mod document;
+mod headers;
 mod problems;
 
 use utoipa::IntoParams;
 
-pub use document::{NO_STORE, document, required_header, responses_of};
+pub use document::{document, responses_of};
+pub use headers::{NO_STORE, required_header};
 pub use problems::{
     BodyInvalid, BodyTooLarge, CommonProblems, Failed, Forbidden, LicenseUnknown, ParameterInvalid, ProblemResponse,
     TooLarge, TooMany, Unavailable,

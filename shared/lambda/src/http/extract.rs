@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri, header};
@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::body::BodyError;
 use super::gateway::context;
-use super::{MAX_BODY_BYTES, Problem};
+use super::problem::Problem;
 
 /// The query's parameters: those of `T`, each once at most, and no other, where `T` denies unknown fields.
 #[derive(Debug, Clone, Copy)]
@@ -135,32 +136,6 @@ impl<S: Send + Sync> FromRequest<S> for Csv {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = TextBody::from_request(request, state).await?;
         body.csv().map(|text| Self(text.to_owned()))
-    }
-}
-
-/// The reason why a body cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
-    /// The body is longer than [`MAX_BODY_BYTES`].
-    #[error("the body is larger than 1 MiB, which is {MAX_BODY_BYTES} bytes")]
-    TooLarge,
-    /// The body breaks off.
-    #[error("the body is incomplete")]
-    Incomplete,
-    /// The body is not UTF-8.
-    #[error("the body is not UTF-8 text")]
-    NotText,
-    /// The body has another content type than the path takes.
-    #[error("the body must be {0}")]
-    WrongType(&'static str),
-}
-
-impl From<BytesRejection> for BodyError {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Self::TooLarge,
-            _ => Self::Incomplete,
-        }
     }
 }
 

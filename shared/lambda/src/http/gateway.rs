@@ -18,7 +18,8 @@ use lambda_http::{Adapter, Context, LambdaEvent, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use super::{Problem, no_store};
+use super::api::no_store;
+use super::problem::Problem;
 
 /// The characters that are percent-encoded in a path: all but those of RFC 3986, 3.3.
 const NOT_IN_PATH: AsciiSet = NON_ALPHANUMERIC

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::extract::BodyError;
+use super::body::BodyError;
 use domain::errors::chain;
 use domain::ids::LicenseId;
 use store::StoreError;

@@ -2,13 +2,12 @@
 
 use aws_sdk_marketplacecatalog::error::ProvideErrorMetadata;
 use aws_sdk_marketplacecatalog::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_marketplacecatalog::types::{
-    Change as SentChange, ChangeStatus, ChangeSummary, Entity, FailureCode, Filter,
-};
+use aws_sdk_marketplacecatalog::types::{Change as SentChange, ChangeStatus, Entity, FailureCode, Filter};
 use jiff::Timestamp;
 use serde::Serialize;
 use ulid::Ulid;
 
+use super::change_errors::{ChangeError, errors};
 use super::client::{CATALOG, Catalog};
 use super::plan::{Change, ChangeSet, Target};
 use crate::{MarketplaceError, read_error, unexpected};
@@ -81,17 +80,6 @@ pub struct Failure {
     pub description: Option<String>,
     /// The errors of each change.
     pub errors: Vec<ChangeError>,
-}
-
-/// An error of a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ChangeError {
-    /// The kind of change.
-    pub change_type: String,
-    /// AWS's error code.
-    pub code: String,
-    /// AWS's error message.
-    pub message: String,
 }
 
 /// The reason why a change set was not started.
@@ -207,13 +195,4 @@ fn sent(change: &Change) -> Result<SentChange, MarketplaceError> {
         .set_change_name(creates.then(|| NEW_OFFER.to_owned()))
         .details(change.details.to_string());
     sent.build().map_err(unexpected)
-}
-
-pub(super) fn errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {
-    let change_type = change.change_type().unwrap_or_default();
-    change.error_detail_list().iter().map(move |error| ChangeError {
-        change_type: change_type.to_owned(),
-        code: error.error_code().unwrap_or_default().to_owned(),
-        message: error.error_message().unwrap_or_default().to_owned(),
-    })
 }

@@ -11,7 +11,7 @@ use aws_smithy_types::Document;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Number, Value};
 
-use super::change_sets::errors;
+use super::change_errors::errors;
 use super::details::{read_offer, read_product};
 use crate::{MarketplaceError, read_error, unexpected};
 use domain::catalog::{OfferAtAws, ProductAtAws, PublicRequest};

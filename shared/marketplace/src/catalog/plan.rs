@@ -3,6 +3,7 @@
 //! Only described parts are changed, and nothing is removed that AWS shows and the listing does not describe. A
 //! difference that cannot be changed this way is a hint.
 
+mod compared;
 mod offer;
 mod prices;
 mod product;

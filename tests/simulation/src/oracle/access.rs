@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::LicenseOverview;
 use serde_json::Value;
 
-use crate::buyers::Holding;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
 

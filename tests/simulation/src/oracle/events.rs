@@ -4,8 +4,8 @@
 use domain::ids::LicenseId;
 use domain::notification::{OutboundEvent, OutboundEventKind};
 
-use super::Difference;
-use crate::buyers::Holding;
+use crate::difference::Difference;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
 

@@ -6,30 +6,8 @@ mod events;
 pub mod held;
 mod money;
 
-use domain::ids::LicenseId;
-
+use crate::difference::Difference;
 use crate::simulation::Simulation;
-
-/// A deviation from the expected result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The license, if the difference is about one.
-    pub license: Option<String>,
-    /// The description.
-    pub what: String,
-}
-
-impl Difference {
-    /// Returns a difference about a license.
-    pub fn about(license: &LicenseId, what: String) -> Self {
-        Self { license: Some(license.to_string()), what }
-    }
-
-    /// Returns a difference about the whole simulation.
-    pub fn of_simulation(what: String) -> Self {
-        Self { license: None, what }
-    }
-}
 
 /// Judges money, access and the application's events.
 pub async fn judge(sim: &Simulation) -> Vec<Difference> {

@@ -13,9 +13,9 @@ use rust_decimal::Decimal;
 use sandbox::aws::{BilledRecord, BillingStyle};
 use store::{Note, Problem, ProblemKind};
 
-use super::Difference;
 use crate::application::UsageEvent;
-use crate::buyers::Holding;
+use crate::difference::Difference;
+use crate::holding::Holding;
 use crate::simulation::Simulation;
 use crate::stack::Stack;
 use crate::watch::{named, records, state};

@@ -8,14 +8,10 @@ use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{
-    Components, Header, HeaderBuilder, Object, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, Schema, Type,
-};
+use utoipa::openapi::{Components, Object, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, Schema, Type};
 
+use super::headers::{NO_STORE, required_header};
 use super::problems::{CommonProblems, problem};
-
-/// The reference to the header that forbids caches to keep an answer.
-pub const NO_STORE: &str = "#/components/headers/NoStore";
 
 const DESCRIPTION: &str = "\
 Every call is signed with SigV4 for the service `execute-api`.
@@ -83,13 +79,6 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
     schemas.values_mut().for_each(finish);
     components.schemas = schemas;
     document
-}
-
-/// Returns a header that an answer always has, with its possible values.
-pub fn required_header(description: &str, values: &[&str]) -> Header {
-    let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.to_vec()));
-    let required = Extensions::from_iter([("required", true)]); // utoipa has no field for it
-    HeaderBuilder::new().description(Some(description)).schema(Some(schema)).extensions(Some(required)).build()
 }
 
 fn operations_of(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -8,7 +8,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::NO_STORE;
+use super::headers::NO_STORE;
 use crate::http::Problem;
 
 /// Declares the answers to requests that fail: one type for each, which handlers name among their `responses(…)`, and

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::compared::Compared;
 use super::product::ProductChanges;
 use super::{Change, Difference, Target, is_copy_of_aws, prices, tidy};
 use domain::catalog::{EulaAtAws, OfferAtAws, ProductAtAws};
@@ -11,19 +12,6 @@ use domain::listing::{Catalog, Listing};
 
 /// The version of AWS Marketplace's standard contract.
 const STANDARD_EULA: &str = "2022-07-14";
-
-/// The result of comparing a part of the offer.
-pub(super) struct Compared {
-    /// The details that AWS receives, and the differences that the operator sees.
-    pub(super) change: Option<(Value, Vec<Difference>)>,
-    /// `true` if AWS shows the part as described after the change. Otherwise a hint gives the reason.
-    pub(super) will_fit: bool,
-}
-
-impl Compared {
-    /// A part that differs or cannot be compared, and is not changed.
-    pub(super) const STAYS: Self = Self { change: None, will_fit: false };
-}
 
 pub(super) fn changes(
     listing: &Listing,

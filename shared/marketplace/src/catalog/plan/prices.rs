@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Difference;
-use super::offer::Compared;
+use super::compared::Compared;
 use crate::catalog::details::months;
 use domain::catalog::{OfferAtAws, ProductAtAws, Visibility};
 use domain::listing::{Catalog, Listing, Price};
