@@ -3,13 +3,14 @@
 
 mod checks;
 mod judge;
+mod line;
 
 use anyhow::ensure;
 use clap::Args;
-use serde::Serialize;
 
 use crate::print::{Progress, Table, say, say_json};
 use crate::stack::StackArguments;
+use line::{Line, Verdict};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -18,56 +19,6 @@ pub(crate) struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// The result of one check.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Line {
-    check: &'static str,
-    result: Verdict,
-    message: String,
-    /// The advice on how to fix it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remediation: Option<String>,
-    /// The permission that the check needs.
-    #[serde(skip)]
-    needs: Option<&'static str>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    Ok,
-    NotOk,
-    CouldNotCheck,
-}
-
-impl Line {
-    fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, result: Verdict::Ok, message: message.into(), remediation: None, needs: None }
-    }
-
-    fn not_ok(check: &'static str, message: impl Into<String>, remediation: impl Into<String>) -> Self {
-        Self { result: Verdict::NotOk, remediation: Some(remediation.into()), ..Self::ok(check, message) }
-    }
-
-    fn could_not_check(check: &'static str, reason: impl Into<String>) -> Self {
-        Self { result: Verdict::CouldNotCheck, ..Self::ok(check, reason) }
-    }
-
-    fn needing(self, permission: &'static str) -> Self {
-        Self { needs: Some(permission), ..self }
-    }
-}
-
-impl Verdict {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::NotOk => "not ok",
-            Self::CouldNotCheck => "could not check",
-        }
-    }
 }
 
 pub(crate) async fn run(Arguments { stack, json }: &Arguments) -> anyhow::Result<()> {

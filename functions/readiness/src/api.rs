@@ -26,9 +26,10 @@ use ulid::Ulid;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::contract::{NoReportYet, NotAttestable, NotAttested};
+use crate::auditor::{Auditor, in_time};
 use crate::json::LocalizedReport;
-use crate::{Auditor, html, in_time, text};
+use crate::problem_responses::{NoReportYet, NotAttestable, NotAttested};
+use crate::{html, text};
 
 /// The number of earlier reports from which an HTML page derives its history.
 const EARLIER: i32 = 10;

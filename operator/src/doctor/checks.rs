@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use marketplace::Catalog;
 use store::Store;
 
-use super::{Line, Verdict, judge};
+use super::judge;
+use super::line::{Line, Verdict};
 use crate::api::Api;
 use crate::dlq::{Name, Queue};
 use crate::failure::Failure;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Line, Verdict};
+use super::line::{Line, Verdict};
 
 /// The most that a clock may be off. AWS refuses signatures that are five minutes off, and answers take their time.
 const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_secs(60);
