@@ -6,23 +6,24 @@
 //! table. `timeline` moves the clock. `control` and `storefront` are the HTTP interfaces of the sandbox itself.
 //! `application` is the product that buyers buy.
 
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod application;
 pub mod aws;
-pub mod bench;
 pub mod bus;
 mod control;
 mod data;
 pub mod demo;
 mod event;
-mod gateway;
+pub mod gateway;
 mod listings;
 mod metrics;
 pub mod queue;
 pub mod review;
 mod sandbox;
 mod schedule;
+mod sdk;
 mod stack;
 mod storefront;
 mod stream;
@@ -34,3 +35,4 @@ pub mod web;
 pub use listings::{DescribedListing, Listings};
 pub use queue::{DeadLetter, QueueOverview, Redelivery};
 pub use sandbox::{Options, Received, Sandbox, TimeOutOfRange};
+pub use sdk::sdk_config;

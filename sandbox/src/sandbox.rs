@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use axum::Router;
 use axum::serve::ListenerExt;
 use clock::Clock;
@@ -26,6 +25,7 @@ use crate::bus::Bus;
 use crate::data::DataLock;
 use crate::gateway::{self, Api};
 use crate::listings::{DescribedListing, Listings};
+use crate::sdk::sdk_config;
 use crate::stack::{Setting, Stack};
 use crate::timeline::Timeline;
 use crate::web::{self, Sites, WEBSITE, Web, application_host, registration_host};
@@ -417,21 +417,6 @@ async fn bind_stages(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<StageLis
         bail!("a sandbox needs at least one stage");
     }
     Ok(listeners)
-}
-
-/// Returns the configuration that `lambda::setup::config` returns, but for this AWS: the environment has no effect.
-/// Each endpoint has its own name for the region, so that no sandbox spends the retries of another.
-pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new(crate::aws::Region::alias_of_home(endpoint)))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(lambda::setup::retries())
-        .timeout_config(lambda::setup::timeouts())
-        .build()
 }
 
 async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<()>) {

@@ -12,14 +12,16 @@ use domain::usage::{KeyHash, Quantity, UsageEvent};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
+use sandbox::aws::{BilledRecord, BillingStyle, Service};
 use store::Progress;
 use store::keys::SHARDS;
 use terminal::{SayError, say};
 
-use super::child::{Job, Part, ReportJob, ResourceUsage, RunResult, run_job};
-use super::environment::{BenchEnvironment, Sold, TABLE, for_chunks};
-use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
-use crate::aws::{BilledRecord, BillingStyle, Service};
+use crate::environment::{BenchEnvironment, Sold, TABLE, for_chunks};
+use crate::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
+use crate::job::{JobKind, run_job};
+use crate::report::{Part, ReportJob, RunResult};
+use crate::resources::ResourceUsage;
 
 /// The rate that AWS accepts, in calls per second.
 const QUOTA: f64 = 10.0;
@@ -29,7 +31,7 @@ const MOST_RUNS: usize = 100;
 
 /// The work of the reporter, and its limits.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The number of hourly records to make and to send. With the quota on, AWS accepts 250 a second.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     records: u32,
@@ -122,7 +124,7 @@ impl Phase {
 }
 
 /// Fills a test environment, and measures the reporter in it.
-pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let dimensions = arguments.dimensions as usize;
     ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
     let licenses = arguments.records as usize / dimensions;
@@ -251,7 +253,7 @@ async fn run_once(env: &BenchEnvironment, arguments: &Arguments, part: Part) -> 
     let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().call_interval };
     let job = ReportJob { place: env.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
     let (counts, cpu) = (env.aws.wire().counts(), ResourceUsage::so_far()?.cpu);
-    let ran = run_job(&Job::Report(job)).await?;
+    let ran = run_job(JobKind::Report, &job).await?;
     let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
     Ok(Run { ran, asked, aws_cpu: ResourceUsage::so_far()?.cpu.saturating_sub(cpu) })
 }

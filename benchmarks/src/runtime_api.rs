@@ -41,17 +41,17 @@ struct Work {
 }
 
 /// Lambda's side of the runtime API.
-pub(super) struct RuntimeApi {
+pub(crate) struct RuntimeApi {
     address: String,
     call: mpsc::Receiver<RuntimeCall>,
     invocations: u64,
 }
 
 /// A function that waits for its work.
-pub(super) struct Idle(oneshot::Sender<Work>);
+pub(crate) struct Idle(oneshot::Sender<Work>);
 
 impl RuntimeApi {
-    pub(super) async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (sender, call) = mpsc::channel(1);
@@ -67,12 +67,12 @@ impl RuntimeApi {
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Waits until the function asks for work, and returns the time at which it did.
-    pub(super) async fn idle(&mut self) -> anyhow::Result<(Instant, Idle)> {
+    pub(crate) async fn idle(&mut self) -> anyhow::Result<(Instant, Idle)> {
         match self.next().await? {
             RuntimeCall::Ask { at, work } => Ok((at, Idle(work))),
             RuntimeCall::Answer { .. } => bail!("it answered without an event"),
@@ -81,7 +81,7 @@ impl RuntimeApi {
     }
 
     /// Sends the function an event, and waits for the answer. Returns the time that it took, and the answer.
-    pub(super) async fn invoke(&mut self, idle: Idle, event: &Value) -> anyhow::Result<(Duration, Value)> {
+    pub(crate) async fn invoke(&mut self, idle: Idle, event: &Value) -> anyhow::Result<(Duration, Value)> {
         self.invocations += 1;
         let work = Work { number: self.invocations, event: serde_json::to_vec(event)?.into() };
         let began = Instant::now();

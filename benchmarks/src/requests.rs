@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-pub(super) const TENANT: &str = "acme";
+pub(crate) const TENANT: &str = "acme";
 
 /// The license, dimension and cookie that events name.
-pub(super) struct Sample {
-    pub(super) license: License,
-    pub(super) dimension: String,
+pub(crate) struct Sample {
+    pub(crate) license: License,
+    pub(crate) dimension: String,
     /// The cookie of a buyer who has just arrived with a token.
-    pub(super) cookie: String,
+    pub(crate) cookie: String,
 }
 
-pub(super) fn http(method: &str, path: &str, query: &str, content_type: &str, body: &str) -> Value {
+pub(crate) fn http(method: &str, path: &str, query: &str, content_type: &str, body: &str) -> Value {
     json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -35,7 +35,7 @@ pub(super) fn http(method: &str, path: &str, query: &str, content_type: &str, bo
 }
 
 /// Returns the request of a buyer's browser for the registration page.
-pub(super) fn page(sample: &Sample, _: u32) -> Value {
+pub(crate) fn page(sample: &Sample, _: u32) -> Value {
     let mut request = http("GET", "/register", "", "text/html", "");
     if let Some(request) = request.as_object_mut() {
         request.insert("cookies".to_owned(), json!([sample.cookie]));
@@ -43,19 +43,19 @@ pub(super) fn page(sample: &Sample, _: u32) -> Value {
     request
 }
 
-pub(super) fn decision(sample: &Sample, _: u32) -> Value {
+pub(crate) fn decision(sample: &Sample, _: u32) -> Value {
     let query = format!("dimension={}&quantity=1", sample.dimension);
     http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
 }
 
 /// Returns an operator's request for the history of the listing's steps.
-pub(super) fn history(sample: &Sample, _: u32) -> Value {
+pub(crate) fn history(sample: &Sample, _: u32) -> Value {
     let query = format!("product={}", sample.license.product);
     http("GET", "/v1/readiness/history", &query, "application/json", "")
 }
 
 /// Returns a report of one event of the current hour, a different event each time.
-pub(super) fn usage(sample: &Sample, number: u32) -> Value {
+pub(crate) fn usage(sample: &Sample, number: u32) -> Value {
     let event = json!({
         "license": sample.license.id,
         "dimension": sample.dimension,
@@ -66,12 +66,12 @@ pub(super) fn usage(sample: &Sample, number: u32) -> Value {
     http("POST", "/v1/usage", "", "application/json", &json!({ "events": [event] }).to_string())
 }
 
-pub(super) fn schedule(_: &Sample, _: u32) -> Value {
+pub(crate) fn schedule(_: &Sample, _: u32) -> Value {
     json!({})
 }
 
 /// Returns a license event that was applied before.
-pub(super) fn license_event(sample: &Sample, _: u32) -> Value {
+pub(crate) fn license_event(sample: &Sample, _: u32) -> Value {
     let License { arn, account, product, .. } = &sample.license;
     let body = json!({
         "version": "0",
@@ -95,7 +95,7 @@ pub(super) fn license_event(sample: &Sample, _: u32) -> Value {
 }
 
 /// Returns an event that is mailed to the buyer, a different one each time.
-pub(super) fn mail(sample: &Sample, _: u32) -> Value {
+pub(crate) fn mail(sample: &Sample, _: u32) -> Value {
     batch(&json!({
         "version": 1,
         "id": Ulid::generate(),
@@ -123,7 +123,7 @@ fn batch(body: &Value) -> Value {
 }
 
 /// Returns a stream record of one event of a license, as it is written to the table.
-pub(super) fn stream(sample: &Sample, _: u32) -> Value {
+pub(crate) fn stream(sample: &Sample, _: u32) -> Value {
     let text = |value: String| json!({ "S": value });
     let id = Ulid::generate().to_string();
     let keys = json!({ "pk": text(format!("LICENSE#{}", sample.license.id)), "sk": text(format!("EVENT#{id}")) });

@@ -15,10 +15,10 @@ use registration::Registration;
 use serde_json::{Value, json};
 use terminal::say;
 
-use super::environment::{BenchEnvironment, Sold, TABLE};
-use super::figures::{Goal, Latency, RequestCounts, Wanted, per, times_as_long};
-use super::requests::{Sample, TENANT, decision, history, http, license_event, mail, page, schedule, stream, usage};
-use super::runtime_api::{Idle, RuntimeApi};
+use crate::environment::{BenchEnvironment, Sold, TABLE};
+use crate::figures::{Goal, Latency, RequestCounts, Wanted, per, times_as_long};
+use crate::requests::{Sample, TENANT, decision, history, http, license_event, mail, page, schedule, stream, usage};
+use crate::runtime_api::{Idle, RuntimeApi};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
 /// The deployment that is passed to the auditor; no request of the bench reads it.
@@ -31,7 +31,7 @@ const WARM_UP: u32 = 50;
 
 /// The number of starts and of invocations.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The number of starts of each function.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     starts: u32,
@@ -78,7 +78,7 @@ struct Measured {
 }
 
 /// Builds the binaries and measures each.
-pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let binaries = match &arguments.binaries {
         Some(folder) => folder.clone(),
         None => build()?,
@@ -159,9 +159,7 @@ fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").context("run this by cargo, or name the folder by --binaries")?;
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    for package in
-        ["registration", "subscription", "entitlement", "usage", "metering", "notifier", "mailer", "readiness", "bare"]
-    {
+    for package in ["bare"].into_iter().chain(FUNCTIONS.iter().map(|function| function.name)) {
         command.args(["--package", package]);
     }
     ensure!(command.status()?.success(), "the binaries were not built");

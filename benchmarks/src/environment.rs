@@ -16,17 +16,17 @@ use domain::listing::Listing;
 use domain::time::UsageHour;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sandbox::aws::{Aws, AwsOptions, Behavior, Delays, Purchase};
+use sandbox::sdk_config;
+use sandbox::table;
 use store::Store;
 use tokio::sync::mpsc;
 
-use super::child::JobEnvironment;
-use super::probe::store_rates;
-use crate::aws::{Aws, AwsOptions, Behavior, Delays, Purchase};
-use crate::sandbox::sdk_config;
-use crate::table;
+use crate::job::JobEnvironment;
+use crate::probe::store_rates;
 
 /// The name of the table, in the form of a stage's.
-pub(super) const TABLE: &str = "stallkeeper-bench";
+pub(crate) const TABLE: &str = "stallkeeper-bench";
 
 /// The table in which the store's own rate is measured.
 const PROBED: &str = "stallkeeper-probe";
@@ -40,21 +40,21 @@ const AT_ONCE: usize = 8;
 type Item = HashMap<String, AttributeValue>;
 
 /// Everything but the measured process.
-pub(super) struct BenchEnvironment {
-    pub(super) aws: Aws,
-    pub(super) clock: Clock,
+pub(crate) struct BenchEnvironment {
+    pub(crate) aws: Aws,
+    pub(crate) clock: Clock,
     /// A store that bypasses the port; its requests are counted all the same.
-    pub(super) store: Store,
-    pub(super) hour: UsageHour,
-    pub(super) licenses: Vec<LicenseId>,
-    pub(super) dimensions: Vec<DimensionKey>,
+    pub(crate) store: Store,
+    pub(crate) hour: UsageHour,
+    pub(crate) licenses: Vec<LicenseId>,
+    pub(crate) dimensions: Vec<DimensionKey>,
     /// A configuration that bypasses the port as well.
-    pub(super) config: SdkConfig,
+    pub(crate) config: SdkConfig,
 }
 
 /// The pricing of the dimensions of the listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sold {
+pub(crate) enum Sold {
     /// They are paid by use.
     ByUse,
     /// The first license holds 1 of each, the second 2, and so on.
@@ -71,7 +71,7 @@ struct BenchLicense {
 impl BenchEnvironment {
     /// Builds an environment in the middle of the hour, in which this many licenses have been active since the hour
     /// before.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         licenses: usize,
         dimensions: usize,
         sold: Sold,
@@ -109,12 +109,12 @@ impl BenchEnvironment {
     }
 
     /// Returns the place and the current time, for a job that starts now.
-    pub(super) fn place(&self, table: &str) -> JobEnvironment {
+    pub(crate) fn place(&self, table: &str) -> JobEnvironment {
         JobEnvironment { aws: self.aws.url().to_owned(), table: table.to_owned(), at: self.clock.now() }
     }
 
     /// Measures the store's own rate in an empty table, and returns it in a line.
-    pub(super) async fn store_rates(&self, time: Duration) -> anyhow::Result<String> {
+    pub(crate) async fn store_rates(&self, time: Duration) -> anyhow::Result<String> {
         table::make(&self.config, PROBED, table::Stream::Off).await?;
         store_rates(self.place(PROBED), time).await
     }
@@ -237,7 +237,7 @@ async fn write(client: Client, items: Vec<Item>) -> anyhow::Result<()> {
 }
 
 /// Runs a task for each chunk of some items, a few at a time.
-pub(super) async fn for_chunks<T, F>(things: &[T], size: usize, run: impl Fn(Vec<T>) -> F) -> anyhow::Result<()>
+pub(crate) async fn for_chunks<T, F>(things: &[T], size: usize, run: impl Fn(Vec<T>) -> F) -> anyhow::Result<()>
 where
     T: Clone,
     F: Future<Output = anyhow::Result<()>> + Send + 'static,

@@ -11,20 +11,21 @@ use aws_lambda_events::encodings::Body;
 use clap::Args;
 use clock::Clock;
 use rust_decimal::Decimal;
+use sandbox::sdk_config;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use terminal::say;
 use tokio::task::JoinSet;
 use usage::UsageApi;
 
-use super::child::{Job, JobEnvironment, ResourceUsage, run_job};
-use super::environment::{BenchEnvironment, Sold, TABLE};
-use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
-use crate::sandbox::sdk_config;
+use crate::environment::{BenchEnvironment, Sold, TABLE};
+use crate::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
+use crate::job::{JobEnvironment, JobKind, run_job};
+use crate::resources::ResourceUsage;
 
 /// The reported usage, and the function's instances.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The number of reported events.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     events: u32,
@@ -45,9 +46,9 @@ pub(super) struct Arguments {
     probe: u64,
 }
 
-/// The job of a child that ingests usage.
+/// The job of ingesting usage.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct IngestJob {
+pub(crate) struct IngestJob {
     place: JobEnvironment,
     licenses: Vec<String>,
     dimension: String,
@@ -58,7 +59,7 @@ pub(super) struct IngestJob {
 
 /// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct IngestResult {
+pub(crate) struct IngestResult {
     took: Duration,
     accepted: usize,
     /// The resources used, including writing the requests and reading the answers.
@@ -68,7 +69,7 @@ pub(super) struct IngestResult {
 }
 
 /// Builds a test environment, and measures the intake in it.
-pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let env =
         BenchEnvironment::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
     let dimension = env.dimensions.first().context("the listing has no dimension")?;
@@ -90,7 +91,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         instances: arguments.instances,
     };
     let (counts, cpu) = (env.aws.wire().counts(), ResourceUsage::so_far()?.cpu);
-    let taken: IngestResult = run_job(&Job::Ingest(job)).await?;
+    let taken: IngestResult = run_job(JobKind::Ingest, &job).await?;
     let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
     let aws_cpu = ResourceUsage::so_far()?.cpu.saturating_sub(cpu);
     let rate = a_second(events, taken.took);
@@ -138,7 +139,7 @@ async fn is_summed_once(env: &BenchEnvironment, events: u32) -> anyhow::Result<b
 
 /// Passes requests to instances of the function until all are answered. The requests are written before the measured
 /// time starts, and their answers are read after it ends.
-pub(super) async fn ingest(job: IngestJob) -> anyhow::Result<IngestResult> {
+pub(crate) async fn ingest(job: IngestJob) -> anyhow::Result<IngestResult> {
     let requests: Arc<[ApiGatewayV2httpRequest]> = requests(&job)?.into();
     let next = Arc::new(AtomicUsize::new(0));
     let clock = Clock::ticking_from(job.place.at);

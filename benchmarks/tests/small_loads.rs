@@ -1,11 +1,11 @@
-//! The benches with a small load: they run, and their results are right.
+//! The benchmarks with a small load: they run, and their results are right.
 
 use std::process::Command;
 
-/// Returns the output of a bench that must succeed.
+/// Returns the output of a benchmark that must succeed.
 fn bench(arguments: &[&str]) -> String {
-    let program = env!("CARGO_BIN_EXE_sandbox");
-    let ended = Command::new(program).arg("bench").args(arguments).output().unwrap();
+    let program = env!("CARGO_BIN_EXE_benchmarks");
+    let ended = Command::new(program).args(arguments).output().unwrap();
     let said = String::from_utf8(ended.stdout).unwrap();
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
     said

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use sandbox::sdk_config;
 use serde::{Deserialize, Serialize};
 
-use super::child::{Job, JobEnvironment, run_job};
-use super::figures::{a_second, rounded};
-use crate::sandbox::sdk_config;
+use crate::figures::{a_second, rounded};
+use crate::job::{JobEnvironment, JobKind, run_job};
 
 /// The number of concurrent requests, as in the reporter.
 const AT_ONCE: usize = 24;
@@ -21,14 +21,14 @@ const BATCH: u64 = 25;
 
 /// The place of the measurement, and the time for each kind of request.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ProbeJob {
-    pub(super) place: JobEnvironment,
-    pub(super) time: Duration,
+pub(crate) struct ProbeJob {
+    pub(crate) place: JobEnvironment,
+    pub(crate) time: Duration,
 }
 
 /// A kind of request, and the number of them that were answered per second.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     request: String,
     a_second: f64,
 }
@@ -56,15 +56,15 @@ impl Kind {
     }
 }
 
-/// Measures the store in a child process, and returns its rates in a line.
-pub(super) async fn store_rates(place: JobEnvironment, time: Duration) -> anyhow::Result<String> {
-    let rates: Vec<Rate> = run_job(&Job::Probe(ProbeJob { place, time })).await?;
+/// Measures the store in a process of its own, and returns its rates in a line.
+pub(crate) async fn store_rates(place: JobEnvironment, time: Duration) -> anyhow::Result<String> {
+    let rates: Vec<Rate> = run_job(JobKind::Probe, &ProbeJob { place, time }).await?;
     let one = |rate: &Rate| format!("{} {}", rounded(rate.a_second), rate.request);
     Ok(rates.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 /// Measures each kind of request in turn. The reads read the items that were put.
-pub(super) async fn rates(job: &ProbeJob) -> anyhow::Result<Vec<Rate>> {
+pub(crate) async fn rates(job: &ProbeJob) -> anyhow::Result<Vec<Rate>> {
     let client = Client::new(&sdk_config(&job.place.aws));
     let (client, table) = (&client, job.place.table.as_str());
     let mut rates = Vec::new();

@@ -13,20 +13,18 @@ use clap::Args;
 use clock::Clock;
 use domain::ids::LicenseId;
 use entitlement::EntitlementApi;
+use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderValue, Method};
+use sandbox::aws::Service;
+use sandbox::{gateway, sdk_config};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::keys;
 use terminal::say;
 
-use super::child::{Job, JobEnvironment, run_job};
-use super::environment::{BenchEnvironment, Sold, TABLE};
-use super::figures::{Goal, Latency, RequestCounts, Wanted, grouped, per, times_as_long};
-use crate::aws::Service;
-use crate::event::{Arrived, Caller, read};
-use crate::gateway::route;
-use crate::sandbox::sdk_config;
+use crate::environment::{BenchEnvironment, Sold, TABLE};
+use crate::figures::{Goal, Latency, RequestCounts, Wanted, grouped, per, times_as_long};
+use crate::job::{JobEnvironment, JobKind, run_job};
 
 /// The number of tenants; each has a license of its own.
 const TENANTS: usize = 100;
@@ -45,15 +43,15 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
 
 /// The number of decisions.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The number of measured decisions, and of bare queries between them.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     decisions: u32,
 }
 
-/// The job of a child that decides.
+/// The job of deciding.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct DecisionJob {
+pub(crate) struct DecisionJob {
     place: JobEnvironment,
     /// The license of each tenant, in order.
     licenses: Vec<LicenseId>,
@@ -63,7 +61,7 @@ pub(super) struct DecisionJob {
 
 /// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct DecisionResult {
+pub(crate) struct DecisionResult {
     decision: Latency,
     query: Latency,
     /// The number of decisions that differ from what the license holds.
@@ -73,7 +71,7 @@ pub(super) struct DecisionResult {
 }
 
 /// Builds a test environment, and measures decisions in it.
-pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let env = BenchEnvironment::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
     let dimension = env.dimensions.first().context("the listing has no dimension")?.to_string();
     link(&env).await?;
@@ -85,7 +83,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let place = env.place(TABLE);
     let job = DecisionJob { place, licenses: env.licenses.clone(), dimension, decisions: arguments.decisions };
     let counts = env.aws.wire().counts();
-    let decided: DecisionResult = run_job(&Job::Decide(job)).await?;
+    let decided: DecisionResult = run_job(JobKind::Decide, &job).await?;
     let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
 
     say(format_args!("a decision: {}", decided.decision))?;
@@ -152,26 +150,14 @@ fn event(
 ) -> anyhow::Result<ApiGatewayV2httpRequest> {
     let signed = "AWS4-HMAC-SHA256 Credential=AKIABENCH/20261110/us-east-1/execute-api/aws4_request, \
                   SignedHeaders=host, Signature=0";
-    let headers = HeaderMap::from_iter([
-        (HOST, HeaderValue::from_static("api.example.com")),
-        (AUTHORIZATION, HeaderValue::from_static(signed)),
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-    ]);
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let arrived = Arrived {
-        method,
-        path,
-        query,
-        headers: &headers,
-        body: body.as_bytes(),
-        source_ip: "192.0.2.1".to_owned(),
-        at: clock.now(),
-        request_id: "bench".to_owned(),
-        account: "444455556666",
-        route: route(path).map_or("$default", |(_, route)| route),
-        caller: Caller::read(&headers),
-    };
-    Ok(read(&arrived.to_json())?)
+    let request = http::Request::builder()
+        .method(method)
+        .uri(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+        .header(HOST, "api.example.com")
+        .header(AUTHORIZATION, signed)
+        .header(CONTENT_TYPE, "application/json")
+        .body(if body.is_null() { String::new() } else { body.to_string() })?;
+    Ok(gateway::event(&request, "444455556666", clock.now())?)
 }
 
 /// The requests for a tenant, and the right answers.
@@ -187,7 +173,7 @@ struct Case {
 }
 
 /// Decides and queries in turn. The answers are checked outside the measured time.
-pub(super) async fn decide(job: DecisionJob) -> anyhow::Result<DecisionResult> {
+pub(crate) async fn decide(job: DecisionJob) -> anyhow::Result<DecisionResult> {
     let DecisionJob { place, licenses, dimension, decisions } = job;
     let clock = Clock::ticking_from(place.at);
     // The handler and the bare query have a connection each.

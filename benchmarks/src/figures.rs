@@ -3,19 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use sandbox::aws::{Count, Counts, Service};
 use serde::{Deserialize, Serialize};
-
-use crate::aws::{Count, Counts, Service};
 
 /// The requests that AWS received between two moments, and the time that they took.
 #[derive(Debug, Clone)]
-pub(super) struct RequestCounts {
+pub(crate) struct RequestCounts {
     counts: Counts,
 }
 
 impl RequestCounts {
     /// Returns the requests of `after` that are not in `before`.
-    pub(super) fn since(before: &Counts, after: &Counts) -> Self {
+    pub(crate) fn since(before: &Counts, after: &Counts) -> Self {
         let mut counts = after.clone();
         for (service, operations) in &mut counts {
             for (operation, count) in operations.iter_mut() {
@@ -30,27 +29,27 @@ impl RequestCounts {
     }
 
     /// Returns the counts of an operation.
-    pub(super) fn count(&self, service: Service, operation: &str) -> Count {
+    pub(crate) fn count(&self, service: Service, operation: &str) -> Count {
         self.counts.get(&service).and_then(|operations| operations.get(operation)).copied().unwrap_or_default()
     }
 
     /// Returns the number of requests of a service.
-    pub(super) fn requests(&self, service: Service) -> u64 {
+    pub(crate) fn requests(&self, service: Service) -> u64 {
         self.counts.get(&service).into_iter().flatten().map(|(_, count)| count.calls).sum()
     }
 
     /// Returns the time that AWS took to answer all requests, added up.
-    pub(super) fn busy(&self) -> Duration {
+    pub(crate) fn busy(&self) -> Duration {
         self.counts.values().flatten().map(|(_, count)| count.busy).sum()
     }
 
     /// Returns the number of requests of all services.
-    pub(super) fn all(&self) -> u64 {
+    pub(crate) fn all(&self) -> u64 {
         self.counts.values().flatten().map(|(_, count)| count.calls).sum()
     }
 
     /// Returns the number of requests of DynamoDB.
-    pub(super) fn dynamodb(&self) -> u64 {
+    pub(crate) fn dynamodb(&self) -> u64 {
         self.requests(Service::DynamoDb)
     }
 
@@ -60,7 +59,7 @@ impl RequestCounts {
     }
 
     /// Returns the requests of DynamoDB by operation, in a line.
-    pub(super) fn operations(&self) -> String {
+    pub(crate) fn operations(&self) -> String {
         let one = |(operation, count): (&str, &Count)| format!("{operation} {}", grouped(count.calls));
         self.of_dynamodb().map(one).collect::<Vec<_>>().join(", ")
     }
@@ -68,16 +67,16 @@ impl RequestCounts {
 
 /// Percentiles of the times that many repetitions of the same took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     /// Half of them took at most this long.
-    pub(super) p50: Duration,
+    pub(crate) p50: Duration,
     /// 99 of 100 took at most this long.
-    pub(super) p99: Duration,
+    pub(crate) p99: Duration,
 }
 
 impl Latency {
     /// Computes the percentiles of these times; both are zero if there are none.
-    pub(super) fn of(mut times: Vec<Duration>) -> Self {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let percentile = |percent: usize| {
             let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
@@ -95,17 +94,17 @@ impl fmt::Display for Latency {
 }
 
 /// Returns one time as a multiple of another; 0 if the other is zero.
-pub(super) fn times_as_long(one: Duration, other: Duration) -> f64 {
+pub(crate) fn times_as_long(one: Duration, other: Duration) -> f64 {
     ratio(one.as_secs_f64(), other.as_secs_f64())
 }
 
 /// Returns a count per second; 0 if the time is zero.
-pub(super) fn a_second(count: u64, time: Duration) -> f64 {
+pub(crate) fn a_second(count: u64, time: Duration) -> f64 {
     ratio(count as f64, time.as_secs_f64())
 }
 
 /// Returns a count per unit of another; 0 if the other is zero.
-pub(super) fn per(count: u64, of: u64) -> f64 {
+pub(crate) fn per(count: u64, of: u64) -> f64 {
     ratio(count as f64, of as f64)
 }
 
@@ -114,7 +113,7 @@ fn ratio(one: f64, other: f64) -> f64 {
 }
 
 /// A number with commas between its thousands.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -127,23 +126,23 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// Rounds a number, and writes it with commas between its thousands.
-pub(super) fn rounded(number: f64) -> String {
+pub(crate) fn rounded(number: f64) -> String {
     grouped(number.max(0.0).round() as u64)
 }
 
 /// The bound of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     AtLeast(f64),
     AtMost(f64),
 }
 
 /// A goal, and the measured figure.
 #[derive(Debug, Clone)]
-pub(super) struct Goal {
-    pub(super) what: &'static str,
-    pub(super) wanted: Wanted,
-    pub(super) got: f64,
+pub(crate) struct Goal {
+    pub(crate) what: &'static str,
+    pub(crate) wanted: Wanted,
+    pub(crate) got: f64,
 }
 
 impl Goal {
