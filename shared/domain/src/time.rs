@@ -10,8 +10,6 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::schema::text_schema;
-
 pub use rfc3339::{InvalidTime, Rfc3339};
 
 /// An hour in UTC by which usage is billed, written `2026-11-10T09`. It holds no minutes.
@@ -19,7 +17,7 @@ pub use rfc3339::{InvalidTime, Rfc3339};
 #[serde(try_from = "String", into = "String")]
 pub struct UsageHour(Timestamp);
 
-text_schema!(
+marketplace_ids::text_schema!(
     UsageHour,
     "Hour",
     "An hour of UTC.",
