@@ -15,7 +15,7 @@ use domain::ids::LicenseId;
 use entitlement::EntitlementApi;
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use sandbox::aws::Service;
+use local_aws::Service;
 use sandbox::{gateway, sdk_config};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

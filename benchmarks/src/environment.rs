@@ -16,7 +16,8 @@ use domain::listing::Listing;
 use domain::time::UsageHour;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Aws, AwsOptions, Behavior, Delays, Purchase};
+use local_aws::{Aws, AwsOptions, Behavior, Purchase};
+use sandbox::products::product;
 use sandbox::sdk_config;
 use sandbox::table;
 use store::Store;
@@ -84,14 +85,9 @@ impl BenchEnvironment {
         // Nothing receives the events.
         let (event_sender, _) = mpsc::unbounded_channel();
         let aws = Aws::start(AwsOptions {
-            port: 0,
-            clock: clock.clone(),
-            listings: vec![listing.clone()],
             data: data.map(Path::to_owned),
             behavior: Behavior { rate_limits: has_quota, ..Behavior::default() },
-            delays: Delays::none(),
-            event_sender,
-            seed: None,
+            ..AwsOptions::new(clock.clone(), vec![product(&listing)], event_sender)
         })
         .await?;
         aws.wire().keep(false);

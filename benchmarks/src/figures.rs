@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sandbox::aws::{Count, Counts, Service};
+use local_aws::{Count, Counts, Service};
 use serde::{Deserialize, Serialize};
 
 /// The requests that AWS received between two moments, and the time that they took.

@@ -16,8 +16,9 @@ use axum::routing::any;
 use clock::Clock;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
+use local_aws::Caller;
 
-use crate::event::{Arrived, Caller, http_response, read};
+use crate::event::{Arrived, http_response, read};
 use crate::queue::uuid;
 use crate::stack::{Function, NoAnswer, Stack};
 

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use clock::Clock;
 use domain::listing::Stage;
 use jiff::Timestamp;
-use sandbox::aws::Delays;
+use local_aws::Delays;
 use sandbox::{Listings, Options, Sandbox};
 use terminal::{READER_GONE, SayError, is_reader_gone, note_line, say};
 use url::Url;

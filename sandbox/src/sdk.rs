@@ -11,7 +11,7 @@ pub fn sdk_config(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(endpoint)
-        .region(Region::new(crate::aws::Region::alias_of_home(endpoint)))
+        .region(Region::new(local_aws::Region::alias_of_home(endpoint)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(lambda::setup::retries())
         .timeout_config(lambda::setup::timeouts())

@@ -11,19 +11,19 @@ mod form;
 mod points;
 mod records;
 
+use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
 use domain::ids::AccountId;
 use domain::listing::Listing;
+use form::{Form, User, forms, language, words};
+use local_aws::{
+    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
+};
 use serde_json::Value;
 use ulid::Ulid;
 use url::Url;
 
-use crate::aws::{
-    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
-};
-use crate::sandbox::SandboxState;
 use crate::stack::Stack;
-use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
-use form::{Form, User, forms, language, words};
+use crate::state::SandboxState;
 pub use points::{Opinion, Point, PointResult, Review};
 
 /// The most pages of the application that the reviewer opens before giving up.
