@@ -60,12 +60,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clock::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
 use host::HostService;
 use marketplace::IdGenerator;
 use recording::Recording;
 use server::Services;
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
 
 pub use behavior::{
     Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,

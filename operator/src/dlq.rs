@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use queue::{DeadLetter, HIDDEN, Move, Stands};
 use serde::Serialize;
 use terminal::note_line;
 
 use crate::print::{Progress, Table, ago, ask, say, say_json};
 use crate::stack::StackArguments;
+use queue::{DeadLetter, HIDDEN, Move, Stands};
 
 pub(crate) use queue::Queue;
 

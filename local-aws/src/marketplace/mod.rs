@@ -29,7 +29,11 @@ use marketplace_ids::{AccountId, AgreementId, ProductCode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::behavior::{Behavior, Delays};
+use crate::control_error::ControlError;
 use crate::product::Product;
+use rate::Rate;
+use state::MarketplaceState;
 
 pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
 pub use change::{Change, Changed};
@@ -39,12 +43,8 @@ pub use purchase::{Purchase, Purchased};
 pub use state::{AgreementStatus, EndStatus};
 pub use value::DimensionValue;
 
-use crate::behavior::{Behavior, Delays};
-use crate::control_error::ControlError;
 pub(crate) use ids::IdGenerator;
 pub(crate) use ledger::{Allocation, Buyer, Usage};
-use rate::Rate;
-use state::MarketplaceState;
 pub(crate) use state::{Agreement, Grant, License, Token};
 pub(crate) use usage::{BookingResult, OutsideLicense};
 

@@ -16,6 +16,7 @@ mod entitlements;
 mod events;
 mod faults;
 mod fixture;
+mod host;
 mod metering;
 mod metering_allocations;
 mod metering_buyers;

@@ -19,10 +19,10 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use local_aws::host::{HostCall, HostReply, HostService, Service, ServiceError};
-use queues::MoveTasks;
-use stacks::Stacks;
 
 use crate::stack::Stack;
+use queues::MoveTasks;
+use stacks::Stacks;
 
 /// The stacks of the account; none before they are set up.
 #[derive(Debug, Default)]

@@ -11,10 +11,8 @@ mod form;
 mod points;
 mod records;
 
-use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
 use domain::ids::AccountId;
 use domain::listing::Listing;
-use form::{Form, User, forms, language, words};
 use local_aws::{
     Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
 };
@@ -24,6 +22,8 @@ use url::Url;
 
 use crate::stack::Stack;
 use crate::state::SandboxState;
+use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
+use form::{Form, User, forms, language, words};
 pub use points::{Opinion, Point, PointResult, Review};
 
 /// The most pages of the application that the reviewer opens before giving up.

@@ -11,14 +11,13 @@ mod window;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use record::UsageRecord;
-
 use crate::error::ServiceError;
 use crate::input::{BadInput, Input};
 use crate::marketplace::{BookingResult, Marketplace, OutsideLicense, Usage};
 use crate::protocol::{Document, Record};
 use crate::region::Region;
 use crate::service::Service;
+use record::UsageRecord;
 
 /// The most records in a call: "can process up to 25 UsageRecords at a time".
 const MOST: usize = 25;
