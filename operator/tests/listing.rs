@@ -156,7 +156,7 @@ async fn the_sheet_has_every_field_of_the_portal() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.success(), text(output.stdout), text(output.stderr))
     };
-    let registration = sandbox::aws::fulfillment_url(Stage::Staging);
+    let registration = sandbox::products::fulfillment_url(Stage::Staging);
     let (done, said, complaint) = sheet(&[CONSUMPTION]).await;
     assert!(done && complaint.is_empty(), "{complaint}");
     for wanted in [

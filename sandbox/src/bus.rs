@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use domain::listing::{Listing, Mode};
 use jiff::Timestamp;
+use local_aws::{MarketplaceEvent, ScheduledEvent};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::aws::{MarketplaceEvent, ScheduledEvent};
 use crate::queue::uuid;
 
 /// The events that are not due yet.

@@ -13,12 +13,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
+use local_aws::Delays;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use terminal::{SayError, say};
 
-use crate::aws::Delays;
 use crate::test_client::{TestClient, text};
 use crate::{Options, Sandbox};
 

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
+use local_aws::Caller;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -37,46 +38,18 @@ pub(crate) struct Arrived<'a> {
     pub(crate) caller: Option<Caller>,
 }
 
-/// The caller that signed a request, as the IAM authorizer describes it to a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
-    access_key: String,
-}
-
-impl Caller {
-    /// Reads `Authorization: AWS4-HMAC-SHA256 Credential=AKID/…, …`. The signature is not verified.
-    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let parameters = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
-        let credential = parameters.split(',').find_map(|parameter| parameter.trim().strip_prefix("Credential="))?;
-        let (access_key, _scope) = credential.split_once('/')?;
-        let is_key = !access_key.is_empty() && access_key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        is_key.then(|| Self { access_key: access_key.to_owned() })
-    }
-
-    /// Returns the ARN of the IAM user of an access key: the same key is the same caller.
-    pub(crate) fn arn(&self, account: &str) -> String {
-        format!("arn:aws:iam::{account}:user/{}", self.access_key)
-    }
-
-    /// The user's id.
-    pub(crate) fn user_id(&self) -> String {
-        let key = &self.access_key;
-        format!("AIDA{}", key.strip_prefix("AKIA").unwrap_or(key))
-    }
-
-    fn authorizer(&self, account: &str) -> Value {
-        let user = self.user_id();
-        json!({ "iam": {
-            "accessKey": self.access_key,
-            "accountId": account,
-            "callerId": user,
-            "cognitoIdentity": null,
-            "principalOrgId": null,
-            "userArn": self.arn(account),
-            "userId": user,
-        }})
-    }
+/// Returns the caller that signed a request, as the IAM authorizer describes it to a function.
+fn authorizer(caller: &Caller, account: &str) -> Value {
+    let user = caller.user_id();
+    json!({ "iam": {
+        "accessKey": caller.access_key(),
+        "accountId": account,
+        "callerId": user,
+        "cognitoIdentity": null,
+        "principalOrgId": null,
+        "userArn": caller.arn(account),
+        "userId": user,
+    }})
 }
 
 /// Returns the values of a route's parameters in a path; a greedy parameter takes the rest of the path.
@@ -143,7 +116,7 @@ impl Arrived<'_> {
             "time": format!("{} +0000", self.at.strftime("%d/%b/%Y:%H:%M:%S")),
             "timeEpoch": self.at.as_millisecond(),
         });
-        with(context, [("authorizer", self.caller.as_ref().map(|caller| caller.authorizer(self.account)))])
+        with(context, [("authorizer", self.caller.as_ref().map(|caller| authorizer(caller, self.account)))])
     }
 
     /// Returns the body, and `true` if it is base64; `None` if the body is empty.

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
@@ -14,8 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use clock::Clock;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use local_aws::Caller;
 
-use crate::event::{Arrived, Caller, http_response, read};
+use crate::event::{Arrived, http_response, read};
 use crate::queue::uuid;
 use crate::stack::{Function, NoAnswer, Stack};
 
@@ -72,6 +75,33 @@ pub(crate) fn route(path: &str) -> Option<(Function, &'static str)> {
         ["v1", "tenants", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/tenants/{proxy+}")),
         _ => None,
     }
+}
+
+/// Returns the event that a function receives for a request to an API of this account.
+///
+/// # Errors
+///
+/// Fails when `aws_lambda_events` cannot read the event.
+pub fn event(
+    request: &http::Request<String>,
+    account: &str,
+    at: Timestamp,
+) -> Result<ApiGatewayV2httpRequest, serde_json::Error> {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let arrived = Arrived {
+        method: request.method(),
+        path,
+        query: request.uri().query().unwrap_or_default(),
+        headers,
+        body: request.body().as_bytes(),
+        source_ip: "192.0.2.1".to_owned(),
+        at,
+        request_id: uuid(),
+        account,
+        route: route(path).map_or("$default", |(_, route)| route),
+        caller: Caller::read(headers),
+    };
+    read(&arrived.to_json())
 }
 
 impl Api {

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use clock::Clock;
 use domain::listing::Stage;
 use jiff::Timestamp;
-use sandbox::aws::Delays;
+use local_aws::Delays;
 use sandbox::{Listings, Options, Sandbox};
 use terminal::{READER_GONE, SayError, is_reader_gone, note_line, say};
 use url::Url;
@@ -34,8 +34,6 @@ enum Command {
     Serve(Serve),
     /// Run a demo of Stallkeeper that checks each step; fail at the first step that fails.
     Demo,
-    /// Measure the reporter, the intake, decisions or cold starts, and print the figures beside their goals.
-    Bench(sandbox::bench::Arguments),
 }
 
 /// The ports and the parts of the sandbox.
@@ -84,7 +82,6 @@ fn main() -> ExitCode {
         Command::Serve(_) => "warn,dynoxide=error",
         // The demo reports its failures itself.
         Command::Demo => "off",
-        Command::Bench(_) => "error",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
@@ -92,7 +89,6 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(arguments) => run(serve(arguments)),
         Command::Demo => run(sandbox::demo::run()),
-        Command::Bench(arguments) => sandbox::bench::run(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

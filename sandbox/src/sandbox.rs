@@ -8,27 +8,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use axum::Router;
 use axum::serve::ListenerExt;
 use clock::Clock;
 use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
-use readiness::Known;
+use local_aws::{Aws, AwsOptions, Behavior, Delays};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-use crate::aws::{Aws, AwsOptions, Behavior, ControlError, Delays, DeployedNames, Schedule, Wiring};
 use crate::bus::Bus;
 use crate::data::DataLock;
+use crate::deployed::Deployed;
 use crate::gateway::{self, Api};
-use crate::listings::{DescribedListing, Listings};
+use crate::listings::Listings;
+use crate::products::product;
+use crate::sdk::sdk_config;
 use crate::stack::{Setting, Stack};
+use crate::state::SandboxState;
 use crate::timeline::Timeline;
 use crate::web::{self, Sites, WEBSITE, Web, application_host, registration_host};
+use crate::wiring::{DeployedNames, InvalidWiring, Schedule, Wiring};
 use crate::{application, control, storefront};
 
 pub use crate::metrics::Received;
@@ -103,29 +106,6 @@ pub struct Sandbox {
     _lock: Option<DataLock>,
 }
 
-/// The state that the sandbox's servers share.
-#[derive(Debug)]
-pub(crate) struct SandboxState {
-    pub(crate) clock: Clock,
-    pub(crate) timeline: Timeline,
-    pub(crate) aws: Aws,
-    pub(crate) stacks: Vec<Arc<Stack>>,
-    app_urls: Vec<(Stage, Url)>,
-    pub(crate) listings: Vec<DescribedListing>,
-    /// The browser of the buyers who buy through the control API. It follows no redirects.
-    pub(crate) browser: reqwest::Client,
-    config: SdkConfig,
-    pub(crate) web: Arc<Web>,
-    /// The addresses and certificates of the web, as clients outside know them.
-    pub(crate) known: Known,
-}
-
-impl SandboxState {
-    pub(crate) fn stack(&self, stage: Stage) -> Option<&Arc<Stack>> {
-        self.stacks.iter().find(|stack| stack.stage == stage)
-    }
-}
-
 impl Sandbox {
     /// Starts a sandbox, which is ready for calls when this returns. Needs a Tokio runtime.
     ///
@@ -160,15 +140,17 @@ impl Sandbox {
         }
 
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
+        let products = listings.iter().map(|described| product(&described.listing)).collect();
+        let deployed = Arc::new(Deployed::default());
         let aws = Aws::start(AwsOptions {
             port: aws_port,
-            clock: clock.clone(),
-            listings: listings.iter().map(|described| described.listing.clone()).collect(),
             data,
             behavior,
             delays,
-            event_sender,
             seed,
+            recording: std::env::var_os("SANDBOX_OPERATIONS").map(PathBuf::from),
+            host: Some(deployed.service()),
+            ..AwsOptions::new(clock.clone(), products, event_sender)
         })
         .await?;
         let hosts = stages.iter().flat_map(|stage| [registration_host(*stage), application_host(stage.as_str())]);
@@ -199,7 +181,7 @@ impl Sandbox {
             let stack = Stack::set_up(bound.stage, bound.url.clone(), theirs, &setting).await?;
             stacks.push(Arc::new(stack));
         }
-        aws.deploy(stacks.clone());
+        deployed.set_up(aws.url(), &account, clock.now(), stacks.clone());
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let timeline = Timeline::new(clock.clone(), Bus::new(event_receiver), Arc::clone(aws.outbox()), stacks.clone());
@@ -330,7 +312,7 @@ impl Sandbox {
     /// # Errors
     ///
     /// Fails for a part that a stack does not have, and for a value that AWS does not know.
-    pub fn patch_wiring(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), ControlError> {
+    pub fn patch_wiring(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), InvalidWiring> {
         self.state.stack(stage).map_or(Ok(()), |stack| stack.patch_wiring(patch))
     }
 
@@ -417,21 +399,6 @@ async fn bind_stages(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<StageLis
         bail!("a sandbox needs at least one stage");
     }
     Ok(listeners)
-}
-
-/// Returns the configuration that `lambda::setup::config` returns, but for this AWS: the environment has no effect.
-/// Each endpoint has its own name for the region, so that no sandbox spends the retries of another.
-pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new(crate::aws::Region::alias_of_home(endpoint)))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(lambda::setup::retries())
-        .timeout_config(lambda::setup::timeouts())
-        .build()
 }
 
 async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<()>) {

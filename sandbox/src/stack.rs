@@ -20,6 +20,7 @@ use domain::notification::OutboundEvent;
 use entitlement::EntitlementApi;
 use jiff::Timestamp;
 use lambda::metrics::Metrics;
+use local_aws::{MarketplaceEvent, Outbox, named};
 use mailer::Mailer;
 use metering::Metering;
 use notifier::Notifier;
@@ -31,10 +32,11 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{DeployedNames, MarketplaceEvent, Outbox, Wiring, fulfillment_url, named};
 use crate::metrics::{CloudWatch, Received};
+use crate::products::fulfillment_url;
 use crate::queue::{Queue, Redelivery};
 use crate::stream::Stream;
+use crate::wiring::{DeployedNames, Wiring};
 use crate::{bus, table};
 
 pub(crate) use runs::RECONCILE_FUNCTION;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
+use local_aws::Outbox;
 use tokio::sync::Mutex;
 
-use crate::aws::Outbox;
 use crate::bus::Bus;
 use crate::schedule::Schedules;
 use crate::stack::Stack;

@@ -1,10 +1,11 @@
 //! Plans and sends the differences from AWS Marketplace: from a bare product to a complete one.
 
 use domain::listing::{Listing, Stage};
+use local_aws::{EntityKind, Status};
 use marketplace::Catalog;
 use readiness_checks::{CHECKS, Facts, ObservedApplication, ObservedPage, ObservedStack, Outcome, Unobserved, assess};
 use reqwest::Method;
-use sandbox::aws::{EntityKind, Status, fulfillment_url};
+use sandbox::products::fulfillment_url;
 use serde_json::{Value, json};
 
 use crate::fixture::{CommandOutput, World};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use sandbox::aws::Service;
+use local_aws::Service;
 use serde_json::json;
 
 use crate::fixture::{CommandOutput, World, run, typed};

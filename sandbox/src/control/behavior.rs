@@ -2,11 +2,13 @@
 
 use axum::Json;
 use domain::ids::{DimensionKey, ProductCode};
+use local_aws::Behavior;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Context, JsonBody, described};
-use crate::aws::Behavior;
+use super::call::{Context, JsonBody};
+use super::failure::Answer;
+use super::lookup::described;
 
 pub(super) async fn show(Context(state, _): Context) -> Answer<Behavior> {
     state.timeline.settle().await;

@@ -15,8 +15,8 @@ use lambda::http::Problem;
 use lambda::http::extract::{NoParameters, query_of};
 use serde::de::DeserializeOwned;
 
-use super::{Failure, agreement_id};
-use crate::sandbox::SandboxState;
+use super::failure::Failure;
+use crate::state::SandboxState;
 
 /// The largest body, in bytes; the calls of this API need far less.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
@@ -101,4 +101,13 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
         return Err(invalid("the body must be a JSON object".to_owned()).into());
     }
     serde_json::from_slice(body).map_err(|error| invalid(error.to_string()).into())
+}
+
+/// Reads the id of an agreement.
+///
+/// # Errors
+///
+/// Fails for a text that is not an id.
+pub(crate) fn agreement_id(text: &str) -> Result<AgreementId, Failure> {
+    text.parse().map_err(|error| Failure::invalid("agreement", error))
 }

@@ -1,12 +1,14 @@
 //! The seller's catalog: entities put into any state, and change sets that fail, hang or are reviewed.
 
 use axum::Json;
+use local_aws::{ChangeSetOverview, Decision, NextChangeSet};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Context, JsonBody, NamePath, described};
-use crate::aws::{ChangeSetOverview, Decision, NextChangeSet};
+use super::call::{Context, JsonBody, NamePath};
+use super::failure::Answer;
+use super::lookup::described;
 use crate::listings::find;
-use crate::sandbox::SandboxState;
+use crate::state::SandboxState;
 
 pub(super) async fn entities(Context(state, _): Context) -> Answer<Value> {
     state.timeline.settle().await;

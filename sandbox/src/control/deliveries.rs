@@ -7,10 +7,12 @@ use axum::Json;
 use domain::listing::Stage;
 use serde::Deserialize;
 
-use super::{Answer, Context, Failure, JsonBody, stacks};
+use super::call::{Context, JsonBody};
+use super::failure::{Answer, Failure};
+use super::lookup::stacks;
 use crate::queue::QueueOverview;
-use crate::sandbox::SandboxState;
 use crate::stack::Stack;
+use crate::state::SandboxState;
 
 /// The actions on the queues. Several actions of one call happen in the order of these fields, so that `{"duplicate":
 /// 1, "reorder": 7, "release": true}` duplicates, shuffles and then releases.

@@ -3,8 +3,10 @@
 use axum::Json;
 use serde_json::{Map, Value};
 
-use super::{Answer, Context, JsonBody, NamePath, stack};
-use crate::aws::Wiring;
+use super::call::{Context, JsonBody, NamePath};
+use super::failure::Answer;
+use super::lookup::stack;
+use crate::wiring::Wiring;
 
 pub(super) async fn show(Context(state, _): Context, NamePath(stage): NamePath) -> Answer<Wiring> {
     state.timeline.settle().await;

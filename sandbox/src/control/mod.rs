@@ -8,6 +8,8 @@ mod call;
 mod catalog;
 mod deliveries;
 mod deployed;
+mod failure;
+mod lookup;
 mod purchases;
 mod reconciliation;
 mod review;
@@ -17,22 +19,18 @@ mod web;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
-use axum::{Json, Router};
-use domain::listing::Stage;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use lambda::http::Problem;
-use store::StoreError;
 
-use crate::aws::ControlError;
-use crate::listings::{DescribedListing, find};
-use crate::sandbox::SandboxState;
-use crate::stack::Stack;
+use crate::state::SandboxState;
 
-use call::{AgreementPath, Context, JsonBody, NamePath};
-pub(crate) use purchases::{FreshToken, Order, agreement_id, buy, fresh_token};
+pub(crate) use call::agreement_id;
+pub(crate) use failure::Failure;
+pub(crate) use purchases::{FreshToken, Order, buy, fresh_token};
 pub(crate) use time::{ClockChange, move_clock};
 
 /// The routes of the control API.
@@ -87,109 +85,5 @@ pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) 
     } else {
         (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"message":"Not Found"}"#)
             .into_response()
-    }
-}
-
-/// The answer of a control call.
-type Answer<T> = Result<Json<T>, Failure>;
-
-/// Returns the listing that a call is about: by product code, product id, name or file.
-fn described<'a>(state: &'a SandboxState, product: &str) -> Result<&'a DescribedListing, Failure> {
-    find(&state.listings, product).ok_or_else(|| {
-        let known: Vec<&str> = state.listings.iter().map(|described| described.file.as_str()).collect();
-        Problem::new(StatusCode::BAD_REQUEST, "product_unknown", "There is no such listing.")
-            .detail(format!("product: `{product}` is none of the listings: {}", known.join(", ")))
-            .action("Name a listing by its product code, its product id, its name or its file.")
-            .into()
-    })
-}
-
-/// Returns the stacks that a call is about: that of the stage that it names, or all.
-fn stacks<'a>(state: &'a SandboxState, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
-    match stage {
-        Some(name) => Ok(vec![stack(state, name)?]),
-        None => Ok(state.stacks.iter().collect()),
-    }
-}
-
-/// Returns the stack of a stage.
-fn stack<'a>(state: &'a SandboxState, stage: &str) -> Result<&'a Arc<Stack>, Failure> {
-    let found = stage.parse().ok().and_then(|stage: Stage| state.stack(stage));
-    found.ok_or_else(|| {
-        let running: Vec<&str> = state.stacks.iter().map(|stack| stack.stage.as_str()).collect();
-        Failure::invalid("stage", format!("there is no stage `{stage}` here, only: {}", running.join(", ")))
-    })
-}
-
-/// The error of a control call.
-#[derive(Debug)]
-pub(crate) struct Failure(Box<Problem>);
-
-impl Failure {
-    /// Returns the fault in a sentence.
-    pub(crate) fn sentence(&self) -> String {
-        let document = serde_json::to_value(&*self.0).unwrap_or_default();
-        let text =
-            |member: &str| document.get(member).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        Some(text("detail")).filter(|detail| !detail.is_empty()).unwrap_or_else(|| text("title"))
-    }
-
-    /// Returns the error for a member or parameter with an invalid value.
-    fn invalid(what: &str, why: impl std::fmt::Display) -> Self {
-        Problem::invalid(what, why).into()
-    }
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
-    }
-}
-
-impl From<ControlError> for Failure {
-    fn from(refused: ControlError) -> Self {
-        let status = match refused {
-            ControlError::AgreementUnknown { .. }
-            | ControlError::EntityUnknown { .. }
-            | ControlError::ChangeSetUnknown { .. } => StatusCode::NOT_FOUND,
-            ControlError::AgreementNotActive { .. }
-            | ControlError::AlreadySubscribed { .. }
-            | ControlError::NothingToRenew { .. }
-            | ControlError::ChangeSetDoesNotWait { .. } => StatusCode::CONFLICT,
-            ControlError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            ControlError::ProductUnknown { .. }
-            | ControlError::DimensionUnknown { .. }
-            | ControlError::DimensionNotEntitled { .. }
-            | ControlError::ValueMissing { .. }
-            | ControlError::ValueInvalid { .. }
-            | ControlError::ServiceUnknown { .. }
-            | ControlError::OperationUnknown { .. }
-            | ControlError::KindUnknown { .. }
-            | ControlError::KindUnfit { .. }
-            | ControlError::BehaviorUnknown { .. }
-            | ControlError::BehaviorInvalid { .. }
-            | ControlError::DimensionNotMetered { .. }
-            | ControlError::WiringInvalid { .. }
-            | ControlError::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
-        };
-        Problem::new(status, refused.code(), "The sandbox does not do that.")
-            .detail(&refused)
-            .action("Change the call as the detail says and send it again.")
-            .into()
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "the table did not answer");
-        Problem::unavailable().detail("the table did not answer").into()
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let mut response = self.0.into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
     }
 }

@@ -6,13 +6,15 @@ use axum::Json;
 use domain::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use http::{StatusCode, header};
 use lambda::http::Problem;
+use local_aws::{Change, Changed, Purchase, Purchased};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AgreementPath, Answer, Context, Failure, JsonBody, described};
-use crate::aws::{Change, Changed, Purchase, Purchased};
+use super::call::{AgreementPath, Context, JsonBody};
+use super::failure::{Answer, Failure};
+use super::lookup::described;
 use crate::listings::find;
-use crate::sandbox::SandboxState;
+use crate::state::SandboxState;
 
 /// A buyer's order.
 #[derive(Debug, Deserialize)]
@@ -60,7 +62,7 @@ pub(crate) struct Registered {
 ///
 /// # Errors
 ///
-/// Fails for a product that is not described, and where [`Marketplace::purchase`](crate::aws::Marketplace::purchase)
+/// Fails for a product that is not described, and where [`Marketplace::purchase`](local_aws::Marketplace::purchase)
 /// does.
 pub(crate) fn buy(state: &SandboxState, order: Order) -> Result<PurchaseResult, Failure> {
     let described = described(state, &order.product)?;
@@ -174,17 +176,8 @@ pub(crate) fn fresh_token(state: &SandboxState, agreement_id: AgreementId) -> Re
     Ok(FreshToken { token, agreement_id, registration_url: stack.map(|stack| format!("{}/register", stack.url)) })
 }
 
-/// Reads the id of an agreement.
-///
-/// # Errors
-///
-/// Fails for a text that is not an id.
-pub(crate) fn agreement_id(text: &str) -> Result<AgreementId, Failure> {
-    text.parse().map_err(|error| Failure::invalid("agreement", error))
-}
-
 fn product_of(state: &SandboxState, agreement: &AgreementId) -> Result<ProductCode, Failure> {
     let agreements = state.aws.marketplace().overview().agreements;
     let found = agreements.into_iter().find(|known| known.agreement_id == *agreement);
-    Ok(found.ok_or(crate::aws::ControlError::AgreementUnknown { agreement: agreement.clone() })?.product_code)
+    Ok(found.ok_or(local_aws::ControlError::AgreementUnknown { agreement: agreement.clone() })?.product_code)
 }

@@ -6,7 +6,9 @@ use axum::Json;
 use reconcile::Report;
 use serde::Deserialize;
 
-use super::{Answer, Context, JsonBody, stacks};
+use super::call::{Context, JsonBody};
+use super::failure::Answer;
+use super::lookup::stacks;
 
 /// The stage; all stages if none is named.
 #[derive(Debug, Deserialize)]

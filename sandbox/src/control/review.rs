@@ -5,7 +5,9 @@ use http::StatusCode;
 use lambda::http::Problem;
 use serde::Deserialize;
 
-use super::{Answer, Context, Failure, JsonBody, described};
+use super::call::{Context, JsonBody};
+use super::failure::{Answer, Failure};
+use super::lookup::described;
 use crate::review::{self, Review};
 
 #[derive(Debug, Deserialize)]

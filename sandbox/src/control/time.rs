@@ -4,8 +4,9 @@ use axum::Json;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Context, Failure, JsonBody};
-use crate::sandbox::SandboxState;
+use super::call::{Context, JsonBody};
+use super::failure::{Answer, Failure};
+use crate::state::SandboxState;
 
 /// The time of the clock.
 #[derive(Debug, Serialize)]

@@ -7,12 +7,14 @@ use axum::Json;
 use domain::ids::{ProductCode, ProductId};
 use domain::listing::{Dimension, Mode, Pricing, Stage};
 use domain::notification::OutboundEvent;
+use local_aws::{Bill, Fault, OutboxContents, Overview, PlannedFault, WireCall};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Context, JsonBody, described, stacks};
-use crate::aws::{Bill, Fault, OutboxContents, Overview, PlannedFault, WireCall};
-use crate::sandbox::SandboxState;
+use super::call::{Context, JsonBody};
+use super::failure::Answer;
+use super::lookup::{described, stacks};
+use crate::state::SandboxState;
 
 /// A listing, and the URL at which its buyers register.
 #[derive(Debug, Serialize)]
@@ -142,7 +144,7 @@ pub(super) struct CallQuery {
 pub(super) async fn wire(Context(state, of): Context<CallQuery>) -> Answer<Value> {
     state.timeline.settle().await;
     if let Some(service) = &of.service {
-        service.parse::<crate::aws::Service>()?;
+        service.parse::<local_aws::Service>()?;
     }
     let is_wanted = |call: &WireCall| {
         of.service.as_deref().is_none_or(|service| service == call.service.name())

@@ -5,7 +5,8 @@ use http::StatusCode;
 use lambda::http::extract::NoParameters;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Context, Failure, JsonBody};
+use super::call::{Context, JsonBody};
+use super::failure::{Answer, Failure};
 use crate::web::{Alteration, AlteredPage};
 
 /// The hosts and the altered pages.

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clock::Clock;
 use domain::listing::{Listing, Stage};
 use jiff::{SignedDuration, Timestamp};
+use local_aws::Delays;
 use marketplace::catalog::{Catalog, Change, ChangeSet, Status, Target, plan};
 use readiness_checks::{Report, StepState};
 use reqwest::Method;
@@ -12,7 +13,7 @@ use store::Store;
 use terminal::say;
 
 use super::Steps;
-use crate::aws::{Delays, fulfillment_url};
+use crate::products::fulfillment_url;
 use crate::test_client::{TestClient, TestPurchase};
 use crate::{Listings, Options, Sandbox};
 

@@ -13,15 +13,15 @@ mod records;
 
 use domain::ids::AccountId;
 use domain::listing::Listing;
+use local_aws::{
+    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
+};
 use serde_json::Value;
 use ulid::Ulid;
 use url::Url;
 
-use crate::aws::{
-    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
-};
-use crate::sandbox::SandboxState;
 use crate::stack::Stack;
+use crate::state::SandboxState;
 use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
 use form::{Form, User, forms, language, words};
 pub use points::{Opinion, Point, PointResult, Review};

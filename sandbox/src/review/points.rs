@@ -3,9 +3,8 @@
 use domain::ids::{AccountId, ProductCode};
 use domain::listing::{Dimension, Listing, Stage};
 use jiff::Timestamp;
+use local_aws::ChangeSetOverview;
 use serde::Serialize;
-
-use crate::aws::ChangeSetOverview;
 
 /// A point of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,11 +2,12 @@
 
 use domain::listing::{Dimension, Mode};
 use jiff::{SignedDuration, Timestamp};
+use local_aws::{EntityOverview, MarketplaceEvent};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{Point, Reviewer};
-use crate::aws::{EntityOverview, MarketplaceEvent, Subscription, Wiring};
+use crate::wiring::{Subscription, Wiring};
 
 /// The age up to which AWS counts the calls of a seller.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Stack;
-use crate::aws::Schedule;
 use crate::queue::uuid;
+use crate::wiring::Schedule;
 
 /// The reporter's name in the template.
 const METERING_FUNCTION: &str = "MeteringFunction";

@@ -2,11 +2,12 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+use local_aws::MarketplaceEvent;
 use serde_json::{Map, Value, json};
 
 use super::Stack;
-use crate::aws::{ControlError, DeadLetters, MarketplaceEvent, Schedule, State, Wiring};
 use crate::queue::Queue;
+use crate::wiring::{DeadLetters, InvalidWiring, Schedule, State, Wiring};
 
 impl Stack {
     /// Returns the current wiring.
@@ -20,7 +21,7 @@ impl Stack {
     /// # Errors
     ///
     /// Fails for a part that the stack does not have, and for a value that AWS does not know.
-    pub(crate) fn patch_wiring(&self, patch: Map<String, Value>) -> Result<(), ControlError> {
+    pub(crate) fn patch_wiring(&self, patch: Map<String, Value>) -> Result<(), InvalidWiring> {
         self.wire(self.wiring().patched(patch, &Wiring::deployed(&self.listings))?);
         Ok(())
     }

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use domain::ids::{AccountId, DimensionKey};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use local_aws::Change;
 use serde_json::{Value, json};
 
-use crate::aws::Change;
 use crate::control::{ClockChange, Failure, FreshToken, Order, agreement_id, buy, fresh_token, move_clock};
-use crate::sandbox::SandboxState;
+use crate::state::SandboxState;
 
 /// The sandbox, as the routes receive it.
 type SharedState = State<Arc<SandboxState>>;

@@ -6,13 +6,13 @@ use domain::license::License;
 use domain::listing::{Listing, Mode, Pricing};
 use domain::notification::OutboundEvent;
 use jiff::Timestamp;
+use local_aws::{AgreementOverview, LicenseOverview, Overview};
 use serde_json::Value;
 
-use crate::aws::{AgreementOverview, LicenseOverview, Overview};
 use crate::listings::{DescribedListing, find};
 use crate::queue::QueueOverview;
-use crate::sandbox::SandboxState;
 use crate::stack::Stack;
+use crate::state::SandboxState;
 
 /// The most events of a stage that are shown.
 const SHOWN_EVENTS: usize = 50;

@@ -2,7 +2,7 @@
 
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
 use domain::listing::Stage;
-use sandbox::aws::fulfillment_url;
+use sandbox::products::fulfillment_url;
 
 use super::refused_calls::problem;
 use super::*;

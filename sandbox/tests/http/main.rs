@@ -7,7 +7,6 @@
     reason = "what fails here fails the test; clippy knows test functions, but not what they share"
 )]
 
-mod bench;
 mod catalog_calls;
 mod control_calls;
 mod deployed_calls;

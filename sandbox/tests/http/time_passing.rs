@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use sandbox::aws::Delays;
+use local_aws::Delays;
 
 use super::*;
 

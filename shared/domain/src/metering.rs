@@ -19,7 +19,6 @@ use crate::allocation::{Allocated, Allocation, allocate};
 use crate::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use crate::ledger::HourSum;
 use crate::license::License;
-use crate::schema::text_schema;
 use crate::time::UsageHour;
 use crate::usage::Quantity;
 
@@ -118,7 +117,7 @@ impl fmt::Display for RecordName {
     }
 }
 
-text_schema!(
+marketplace_ids::text_schema!(
     RecordName,
     "RecordName",
     "The name of a record: license, hour and dimension, joined by `@`.",

@@ -1,32 +1,9 @@
 //! The JSON forms of the domain's values, as the API's contract declares them.
 //!
-//! Structs and enums derive their schemas. The macro here declares those of values that are a text in JSON, and the
-//! types here stand for values whose own types belong to other crates.
+//! Structs and enums derive their schemas, and the macro `text_schema` declares those of values that are a text in JSON.
+//! The types here stand for values whose own types belong to other crates.
 
-/// Declares the schema of a type that is a text in JSON: its name, description, pattern, and an example.
-macro_rules! text_schema {
-    ($type:ty, $name:expr, $description:expr, $pattern:expr, $example:expr $(, length $min:literal to $max:literal)?) => {
-        impl utoipa::PartialSchema for $type {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::Type::String)
-                    .description(Some($description.trim()))
-                    .pattern(Some($pattern))
-                    $(.min_length(Some($min)).max_length(Some($max)))?
-                    .examples([$example])
-                    .into()
-            }
-        }
-
-        impl utoipa::ToSchema for $type {
-            fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed($name)
-            }
-        }
-    };
-}
-
-pub(crate) use text_schema;
+use marketplace_ids::text_schema;
 
 /// An amount that is not negative.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger_schedule::LedgerSchedule;
-use crate::schema::text_schema;
 
 pub use rfc3339::{InvalidTime, Rfc3339};
 
@@ -20,7 +19,7 @@ pub use rfc3339::{InvalidTime, Rfc3339};
 #[serde(try_from = "String", into = "String")]
 pub struct UsageHour(Timestamp);
 
-text_schema!(
+marketplace_ids::text_schema!(
     UsageHour,
     "Hour",
     "An hour of UTC.",

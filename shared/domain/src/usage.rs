@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::license::{INTAKE_PROPAGATION_TIME, License, State};
 use crate::listing::Listing;
-use crate::schema::text_schema;
 use crate::tags::Tags;
 use crate::time::UsageHour;
 
@@ -110,7 +109,7 @@ impl KeyHash {
     }
 }
 
-text_schema!(
+marketplace_ids::text_schema!(
     KeyHash,
     "KeyHash",
     "The SHA-256 of an idempotency key, as Base64 for URLs without padding. The key itself is not stored.",

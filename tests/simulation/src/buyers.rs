@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::ids::{AccountId, AgreementId, LicenseId, ProductCode};
 use domain::listing::Listing;
 use jiff::SignedDuration;
-use sandbox::aws::{Change, EndStatus, Purchased};
+use local_aws::{Change, EndStatus, Purchased};
 
 use crate::final_hour::last_hour;
 use crate::purchases::{purchase, record_holding, register};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use sandbox::aws::{Fault, FaultKind, Faults, Service};
+use local_aws::{Fault, FaultKind, Faults, Service};
 
 /// The operations that the functions call.
 const CALLED: [(Service, &[&str]); 4] = [

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use fastrand::Rng;
-use sandbox::aws::InProcess;
+use local_aws::InProcess;
 use serde_json::Value;
 
 use crate::describe;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::Fault;
+use local_aws::Fault;
 
 use crate::difference::Difference;
 use crate::faults::{Pair, agreement_outage, applied, outage, refusal};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::ids::{AccountId, DimensionKey, LicenseId};
 use domain::listing::{Listing, Stage};
 use jiff::{SignedDuration, Timestamp};
+use local_aws::{Purchase, Purchased};
 use registration::Registration;
-use sandbox::aws::{Purchase, Purchased};
 use serde_json::{Value, json};
 
 use crate::api::Call;

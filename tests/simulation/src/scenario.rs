@@ -4,7 +4,7 @@ use domain::ledger_schedule::LedgerSchedule;
 use domain::listing::{Listing, Stage};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
-use sandbox::aws::{
+use local_aws::{
     Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,
     ResolveCustomerKeys, StartOfPurchaseHour, TokenLifetime, UsageOutsideLicense,
 };

@@ -12,8 +12,9 @@ use domain::ids::LicenseId;
 use domain::listing::{Listing, Stage};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Aws, AwsOptions};
+use local_aws::{Aws, AwsOptions};
 use sandbox::bus::Bus;
+use sandbox::products::product;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -69,14 +70,10 @@ impl Simulation {
         let event_log = EventLog::new(keeps_log);
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
         let options = AwsOptions {
-            port: 0,
-            clock: time.clock().clone(),
-            listings: scenario.listings.clone(),
-            data: None,
             behavior: scenario.behavior.clone(),
             delays: scenario.delays,
-            event_sender,
             seed: Some(seed),
+            ..AwsOptions::new(time.clock().clone(), scenario.listings.iter().map(product).collect(), event_sender)
         };
         let aws = Aws::without_ports(options)?;
         let network = Network::new(aws.in_process(), &time, &event_log, rng.u64(..));
@@ -259,7 +256,7 @@ fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkCo
         .behavior_version(BehaviorVersion::latest())
         .http_client(client)
         .endpoint_url(aws.url())
-        .region(Region::new(sandbox::aws::Region::alias_of_home(name)))
+        .region(Region::new(local_aws::Region::alias_of_home(name)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(lambda::setup::retries())
         .timeout_config(lambda::setup::timeouts())

@@ -1,8 +1,8 @@
 //! The requests of the seller's application, and the reads of the table that they cause.
 
 use jiff::SignedDuration;
+use local_aws::{Delays, Service};
 use reqwest::Method;
-use sandbox::aws::{Delays, Service};
 use serde_json::{Value, json};
 use tests::{TestEnvironment, license_event};
 

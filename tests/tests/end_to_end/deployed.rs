@@ -11,7 +11,8 @@ use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::listing::Stage;
-use sandbox::aws::{DeadLetters, DeployedNames, Fault, Schedule, Service};
+use local_aws::{Fault, Service};
+use sandbox::wiring::{DeadLetters, DeployedNames, Schedule};
 use serde_json::{Value, json};
 use tests::TestEnvironment;
 

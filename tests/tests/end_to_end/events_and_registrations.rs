@@ -2,8 +2,8 @@
 
 use domain::listing::{Listing, Stage};
 use jiff::SignedDuration;
+use local_aws::LicenseArnForm;
 use reqwest::Method;
-use sandbox::aws::LicenseArnForm;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase, license_event, notification};

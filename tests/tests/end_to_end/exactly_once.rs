@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lambda::metrics::Metric;
+use local_aws::LicenseArnForm;
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::aws::LicenseArnForm;
 use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase};
 

@@ -93,7 +93,7 @@ async fn the_page_is_in_japanese_or_english() {
 
 #[tokio::test]
 async fn the_status_page_follows_the_license() {
-    let world = TestEnvironment::with(|options| options.delays = sandbox::aws::Delays::default()).await;
+    let world = TestEnvironment::with(|options| options.delays = local_aws::Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let pending = world.open("/register/status", Some(&cookie)).await;

@@ -3,9 +3,9 @@
 use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
 use lambda::metrics::Metric;
+use local_aws::Service;
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::aws::Service;
 use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase};
 

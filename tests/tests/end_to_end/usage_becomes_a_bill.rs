@@ -4,9 +4,9 @@ use clock::Clock;
 use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
 use lambda::metrics::Metric;
+use local_aws::{StartOfPurchaseHour, UsageOutsideLicense};
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::aws::{StartOfPurchaseHour, UsageOutsideLicense};
 use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase};
 
@@ -133,7 +133,7 @@ async fn more_usage_than_a_query_page_is_billed() {
     }
     an_hour_passes(&world).await;
     assert_eq!(world.billed(&purchase.license).await, [booked("09", "10000")]);
-    let pages = world.sandbox.aws().wire().calls(sandbox::aws::Service::DynamoDb, "Query");
+    let pages = world.sandbox.aws().wire().calls(local_aws::Service::DynamoDb, "Query");
     let paged = pages.iter().filter(|call| call.body.get("ExclusiveStartKey").is_some()).count();
     assert!(paged > 0, "all of it was in one page, which proves nothing");
 }
@@ -653,7 +653,7 @@ async fn no_record_names_the_product_or_an_empty_customer() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     an_hour_passes(&world).await;
-    let calls = world.sandbox.aws().wire().calls(sandbox::aws::Service::Metering, "BatchMeterUsage");
+    let calls = world.sandbox.aws().wire().calls(local_aws::Service::Metering, "BatchMeterUsage");
     assert!(!calls.is_empty());
     for call in calls {
         assert!(call.body.get("ProductCode").is_none(), "{}", call.body);
@@ -750,7 +750,7 @@ async fn key_conditions_have_no_empty_strings() {
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     an_hour_passes(&world).await;
     world.records(&purchase.license).await;
-    let queries = world.sandbox.aws().wire().calls(sandbox::aws::Service::DynamoDb, "Query");
+    let queries = world.sandbox.aws().wire().calls(local_aws::Service::DynamoDb, "Query");
     assert!(!queries.is_empty());
     for query in queries {
         // The embedded store accepts them, whereas DynamoDB answers with a ValidationException.

@@ -1,9 +1,9 @@
 //! The intake of usage reports: as JSON or CSV, with tags, as a dry run, in open and in closed hours.
 
 use jiff::{SignedDuration, Timestamp};
+use local_aws::Service;
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::aws::Service;
 use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase, license_event};
 

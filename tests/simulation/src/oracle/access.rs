@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::LicenseId;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::LicenseOverview;
+use local_aws::LicenseOverview;
 use serde_json::Value;
 
 use crate::holding::Holding;

@@ -9,8 +9,8 @@ use domain::listing::Mode;
 use domain::metering::{HourlyRecord, RecordName, RecordState};
 use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
+use local_aws::{BilledRecord, BillingStyle};
 use rust_decimal::Decimal;
-use sandbox::aws::{BilledRecord, BillingStyle};
 use store::{Note, Problem, ProblemKind};
 
 use crate::application::UsageEvent;
