@@ -31,7 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run until Ctrl-C.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Run a demo of Stallkeeper that checks each step; fail at the first step that fails.
     Demo,
 }
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match command {
-        Command::Serve(arguments) => run(serve(arguments)),
+        Command::Serve(arguments) => run(serve(*arguments)),
         Command::Demo => run(sandbox::demo::run()),
     };
     match done {
