@@ -333,7 +333,7 @@ def check_other_cases(reader, sandbox, api):
     unlinked = api.call("GET", f"/v1/licenses/{purchase['license']}")["tenant"]
     reader.check("nothing is linked without a yes", denied.returncode != 0 and unlinked is None, denied.stdout)
     again = redeem_from(code, "beta")
-    told = "Choose “Set up your account” at AWS Marketplace again." in again.stderr
+    told = "Choose “Set up your account” on AWS Marketplace again." in again.stderr
     reader.check("a code that is used is gone", again.returncode != 0 and told, again.stderr)
 
     def fresh():
@@ -363,7 +363,7 @@ def check_other_cases(reader, sandbox, api):
     reader.check("a refusal is no reason to send it again", refused.stdout == sent.stdout, refused.stderr)
     with open(os.path.join(reader.here(), "problems.jsonl"), encoding="utf-8") as file:
         codes = [json.loads(line)["result"]["code"] for line in file]
-    reader.check("and is kept for a person", codes == ["dimension_not_metered"], codes)
+    reader.check("and is kept for an operator", codes == ["dimension_not_metered"], codes)
     return purchase["license"]
 
 
@@ -425,7 +425,7 @@ def check_events_of_license(reader, sandbox, api, license):
         return sandbox.call("GET", "/sandbox/events")["events"]
 
     def run_listener(events):
-        run = reader.program("hear", stdin="".join(json.dumps(event) + "\n" for event in events))
+        run = reader.program("receive", stdin="".join(json.dumps(event) + "\n" for event in events))
         return run.stdout.splitlines() if run.returncode == 0 else [run.stderr]
 
     events = [event for event in events_so_far() if event["license"] == license["id"]]

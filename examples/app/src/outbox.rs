@@ -136,7 +136,7 @@ impl Outbox {
                     license = sent.license,
                     key = sent.key,
                     code,
-                    "usage is stuck: a person must look at it"
+                    "usage is stuck: an operator must decide about it"
                 );
                 report.state = State::Stuck(code);
             }

@@ -72,7 +72,7 @@ pub(crate) struct ProbeRequest {
 }
 
 /// Reports if a tenant of AWS Marketplace would be refused a change of plan, by the same lock that refuses it, and
-/// changes nothing. The endpoint is open to everybody, so it accepts only the tenant ids that Stallkeeper reserves for
+/// changes nothing. The endpoint needs no credentials, so it accepts only the tenant ids that Stallkeeper reserves for
 /// probes.
 pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(probed): Json<ProbeRequest>) -> Answer {
     if !probed.tenant.starts_with(PROBE_TENANTS) {

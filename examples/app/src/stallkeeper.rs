@@ -92,7 +92,7 @@ pub struct Stallkeeper {
 }
 
 impl Stallkeeper {
-    /// Creates a client of the stack at that address. It gets the credentials anew for every call, so temporary ones,
+    /// Creates a client of the stack at that address. It gets the credentials again for every call, so temporary ones,
     /// such as a role's, can be passed as they come from `aws_config`.
     pub fn new(api_url: &str, credentials: SharedCredentialsProvider) -> Self {
         let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();

@@ -125,7 +125,7 @@ pub(crate) async fn add_project(State(application): State<Arc<Application>>, for
     Ok(Redirect::to("/work").into_response())
 }
 
-/// Returns the page that tells a user why a feature is locked.
+/// Returns the page that explains to a user why a feature is locked.
 fn locked(decision: &Decision) -> PageError {
     let held = decision.held.as_deref().unwrap_or("0");
     let text = match decision.reason.as_str() {

@@ -12,14 +12,14 @@ pub(crate) async fn run(stallkeeper: &Stallkeeper, tenant: &str) -> anyhow::Resu
     let code = std::env::var("CODE").context("CODE is not set")?;
     // Generated once and kept with the visitor's session, so that a lost answer is repeated.
     let key = format!("{:032x}", fastrand::u128(..));
-    let handoff = redeem(stallkeeper, &code, &key).await.map_err(told)?;
+    let handoff = redeem(stallkeeper, &code, &key).await.map_err(explained)?;
     let text = |name| handoff.get(name).and_then(Value::as_str);
-    let account = text("account").or(text("customer_identifier")).context("nobody bought this")?;
+    let account = text("account").or(text("customer_identifier")).context("the code belongs to no purchase")?;
     if !is_confirmed(account)? {
         bail!("Then this purchase is not yours.");
     }
     let license = text("license").context("there is no license in the answer")?;
-    link(stallkeeper, license, tenant).await.map_err(told)?;
+    link(stallkeeper, license, tenant).await.map_err(explained)?;
     println!("{license}");
     Ok(())
 }
@@ -41,13 +41,13 @@ fn is_confirmed(account: &str) -> anyhow::Result<bool> {
     Ok(answer.trim() == "y")
 }
 
-fn told(failure: Failure) -> anyhow::Error {
+fn explained(failure: Failure) -> anyhow::Error {
     let code = match &failure {
         Failure::Problem(problem) => problem.code.as_str(),
         Failure::Unavailable(_) => "",
     };
     match code {
-        "handoff_gone" => anyhow!("Choose “Set up your account” at AWS Marketplace again."),
+        "handoff_gone" => anyhow!("Choose “Set up your account” on AWS Marketplace again."),
         "license_linked_elsewhere" => {
             anyhow!("This purchase belongs to another account of ours. Sign in there.")
         }

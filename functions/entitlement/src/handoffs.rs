@@ -63,7 +63,7 @@ pub(crate) struct HandoffView {
     /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
     /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a
-    /// tenant whose id begins with `probe-`.
+    /// tenant whose id starts with `probe-`.
     probe: bool,
     /// The contact that the buyer entered in this visit, to fill in the sign-up form with; null if nothing is stored of
     /// it, and if the license is linked.

@@ -123,7 +123,7 @@ enum RowCode {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ImportResult)]
 struct RowResult {
-    /// The line that the row begins in.
+    /// The line that the row starts in.
     #[schema(minimum = 2)]
     line: usize,
     status: RowStatus,
@@ -302,7 +302,7 @@ impl Context {
 }
 
 impl ImportReport {
-    /// Adds the result of the row that begins in a line.
+    /// Adds the result of the row that starts in a line.
     fn add(&mut self, line: usize, result: Result<(License, bool), Refused>) {
         let (count, result) = match result {
             Ok((license, true)) => (&mut self.imported, done(line, RowStatus::Imported, &license)),
@@ -481,13 +481,13 @@ impl Cells<'_> {
         self.optional(column)?.ok_or_else(|| Refused::cell(column, "is required"))
     }
 
-    /// An hour that begins late enough from now: the one that is said, or the next.
+    /// Returns an hour that starts late enough from now: the one in the column, or the next.
     fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
         let earliest = now.checked_add(MIN_NOTICE).unwrap_or(now);
         let next = UsageHour::of(earliest).next();
-        let Some(Rfc3339(said)) = self.optional(column)? else { return Ok(next) };
-        let hour = UsageHour::of(said);
-        if hour.start() != said || said < earliest {
+        let Some(Rfc3339(named)) = self.optional(column)? else { return Ok(next) };
+        let hour = UsageHour::of(named);
+        if hour.start() != named || named < earliest {
             return Err(Refused::cell(column, "must be the first moment of an hour, 10 minutes from now or later"));
         }
         Ok(hour)

@@ -57,7 +57,7 @@ fn tenant_prefix() -> Object {
 /// Creates a probe: a license to test the application with, as a buyer does.
 ///
 /// It is in force for a day, grants one of everything that a license can grant, and is never metered, published or
-/// listed. It can be linked only to tenants whose ids begin with `probe-`, and no other license can be linked to those.
+/// listed. It can be linked only to tenants whose ids start with `probe-`, and no other license can be linked to those.
 /// Each request creates another probe.
 #[utoipa::path(
     post,

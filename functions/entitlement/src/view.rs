@@ -48,7 +48,7 @@ pub(crate) struct LicenseView {
     tenant: Option<TenantId>,
     /// The time of the buyer's registration.
     registered_at: Option<Timestamp>,
-    /// The license started as a free trial; null where AWS does not say so.
+    /// The license started as a free trial; null where AWS does not report it.
     free_trial: Option<bool>,
     /// The risk on the buyer's account that AWS reports, such as its closure or its misuse. It changes nothing in the
     /// license: what to do about access is your decision.

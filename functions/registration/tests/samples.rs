@@ -1,4 +1,4 @@
-//! Every sample event goes through the handler, and nothing that comes in makes it panic or drop a security header.
+//! Passes every sample event through the handler, and checks that no input makes it panic or drop a security header.
 //!
 //! AWS is a closed port here, so what is right is answered 503; the end-to-end tests have the rest.
 

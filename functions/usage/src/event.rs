@@ -21,7 +21,7 @@ const MAX_KEY_BYTES: usize = 256;
 
 const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
 
-/// One event of a request, or the reason why it cannot be read.
+/// An event of a request, or the reason why it cannot be read.
 #[derive(Debug)]
 pub(crate) struct ParsedEvent {
     /// The line of the CSV file in which it starts; `None` for JSON.
@@ -32,7 +32,7 @@ pub(crate) struct ParsedEvent {
 /// Items of the events of a request, each with the index of its event.
 pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
-/// One fact. Its result says what is wrong with it.
+/// A fact. Its result describes what is wrong with it.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UsageEvent)]

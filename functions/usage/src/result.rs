@@ -45,7 +45,7 @@ struct Counts {
 /// The result of an event.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct EventResult {
-    /// The line of the CSV file in which the event begins.
+    /// The line of the CSV file in which the event starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     status: Status,
@@ -124,7 +124,7 @@ impl EventResult {
         Self { code, detail, action, ..Self::without_code(status) }
     }
 
-    /// Returns the result with the line of the file in which the event begins.
+    /// Returns the result with the line of the file in which the event starts.
     pub(crate) fn in_line(self, line: Option<usize>) -> Self {
         Self { line, ..self }
     }
@@ -265,7 +265,7 @@ impl ToSchema for EventResult {
 fn form(description: &str, statuses: &[&str], codes: &[&str]) -> ObjectBuilder {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let line = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(2));
-    let line = line.description(Some("The line of the CSV file in which the event begins. Absent for JSON."));
+    let line = line.description(Some("The line of the CSV file in which the event starts. Absent for JSON."));
     let successor = Ref::builder().ref_location_from_schema_name(LicenseId::name());
     let successor = successor.description(Some("The license that replaced the event's, where one did."));
     let form = ObjectBuilder::new()

@@ -1,4 +1,4 @@
-//! Every sample event goes through the handler, and nothing that comes in makes it panic.
+//! Passes every sample event through the handler, and checks that no input makes it panic.
 //!
 //! No AWS answers here, so what is right is answered 503; the end-to-end tests have the rest.
 

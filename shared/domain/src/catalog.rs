@@ -92,7 +92,7 @@ pub struct DimensionAtAws {
     pub types: BTreeSet<DimensionType>,
 }
 
-/// The way in which buyers get from AWS Marketplace to the product.
+/// The path of buyers from AWS Marketplace to the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryOptionAtAws {
     /// The id, by which it is changed.

@@ -22,7 +22,7 @@ pub const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(4);
 /// The time in which a handoff code can be redeemed.
 pub const HANDOFF_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
-/// The longest name of a person or company, in characters.
+/// The longest name of a buyer's employee or company, in characters.
 pub const MAX_NAME_CHARS: usize = 200;
 
 /// A random secret that is handed out once and kept only as its [`SecretHash`].

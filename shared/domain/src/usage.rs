@@ -158,7 +158,7 @@ impl UsageEvent {
     }
 }
 
-/// The way in which an event is accepted.
+/// The decision about an event: accepted as open or late, or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intake {
     /// Its hour is open: it is written without a read.

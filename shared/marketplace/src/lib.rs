@@ -1,6 +1,6 @@
 //! The clients of AWS Marketplace.
 //!
-//! Each client returns the domain's own types, and its errors say what the caller can do.
+//! Each client returns the domain's own types, and its errors show what the caller can do.
 
 mod agreement;
 mod batch_meter_usage;

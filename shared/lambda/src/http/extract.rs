@@ -174,7 +174,7 @@ impl TextBody {
     ///
     /// # Errors
     ///
-    /// Fails with a problem document that says what is wrong with the body.
+    /// Fails with a problem document that describes the error in the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let text = self.text("application/json").map_err(Problem::body)?;
         let document = serde_json::from_str::<serde_json::Value>(text);
@@ -192,7 +192,7 @@ impl TextBody {
     ///
     /// # Errors
     ///
-    /// Fails with a problem document that says why the body is not a CSV file.
+    /// Fails with a problem document that explains why the body is not a CSV file.
     pub fn csv(&self) -> Result<&str, Problem> {
         let text = self.text("text/csv").map_err(Problem::body)?;
         if text.contains(char::REPLACEMENT_CHARACTER) { Err(Problem::body(BodyError::NotText)) } else { Ok(text) }

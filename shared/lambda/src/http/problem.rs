@@ -119,7 +119,7 @@ impl Problem {
     }
 }
 
-/// Returns the beginning of a text, which may contain what the caller sent.
+/// Returns the start of a text, which may contain what the caller sent.
 fn beginning(text: &str) -> &str {
     text.char_indices().nth(MAX_DETAIL_CHARS).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }

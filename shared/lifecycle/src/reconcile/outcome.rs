@@ -71,7 +71,7 @@ pub struct Finding {
 }
 
 /// A kind of contradiction. `unknown_agreement`: AWS has an agreement in force, and names no license of it. `unproven`:
-/// AWS has the agreement in force, and does not say if its license is provisioned. `no_successor`: AWS says that
+/// AWS has the agreement in force, and does not say if its license is provisioned. `no_successor`: AWS shows that
 /// another agreement continues this one, and shows none. `closed_but_active`: AWS revoked the license, and shows its
 /// agreement as active. `entitlements_empty`: AWS shows the agreement as active, and no entitlements; the last known
 /// ones are kept. `not_moved`: AWS names a license of a buyer who still has a customer key.
