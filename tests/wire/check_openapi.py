@@ -89,7 +89,7 @@ class Api:
 
 
 def license_event(purchase, license, arn, time):
-    """AWS's news of a license that it does not know, or whose name it does not take back."""
+    """Returns an event of AWS about a license that it does not know, or whose name it does not resolve."""
     detail = {
         "requestId": "r",
         "catalog": "AWSMarketplace",

@@ -37,7 +37,7 @@ async fn pending_records_and_problems_are_listed() {
 async fn refused(world: &World) -> String {
     let good = world.buy("demo-subscription", json!({})).await;
     let license = "l-00000000000000000000000000000bad";
-    let news = json!({
+    let event = json!({
         "version": "0", "id": "strange", "detail-type": "License Updated - Manufacturer",
         "source": "aws.agreement-marketplace", "account": "444455556666",
         "time": world.sandbox.clock().now().to_string(), "region": "us-east-1", "resources": [],
@@ -49,7 +49,7 @@ async fn refused(world: &World) -> String {
             "offer": { "id": "offer-any" },
         },
     });
-    world.control("/sandbox/deliver", json!({ "message": news.to_string() })).await;
+    world.control("/sandbox/deliver", json!({ "message": event.to_string() })).await;
     let usage = json!([world.usage(&good.license, 7), world.usage(license, 7)]);
     let results = world.client.report(usage).await.unwrap();
     assert!(results.iter().all(|result| result["status"] == "accepted"), "{results:?}");

@@ -194,7 +194,7 @@ fn the_state_follows_from_the_events() {
             ended(EndReason::Succeeded),
         ),
         (
-            "what took over for good is not undone by later news of the old agreement",
+            "what took over for good is not undone by later events of the old agreement",
             vec![updated(1, "agmt-a"), succeeded(31), updated(32, "agmt-a")],
             33,
             State::Ending { usage_until: at(31) },

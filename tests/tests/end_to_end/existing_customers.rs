@@ -424,7 +424,7 @@ async fn a_moved_buyer_is_reconciled_by_the_license() {
     world.end(&purchase.agreement).await;
     world.deliver(json!({ "lose": "" })).await;
     world.deliver(json!({ "release": true })).await;
-    assert_eq!(world.license(&new).await["state"], "active", "all news of it was lost");
+    assert_eq!(world.license(&new).await["state"], "active", "all events about it were lost");
     let look = async |license: &str| {
         let (status, looked) = world.api(Method::POST, &format!("/v1/licenses/{license}/reconcile"), None).await;
         assert_eq!(status, 200, "{looked}");

@@ -36,7 +36,7 @@ impl Life {
     }
 
     /// Every event of AWS, with the minute in which it happened.
-    fn news(&self) -> Vec<(i64, AwsEvent)> {
+    fn events(&self) -> Vec<(i64, AwsEvent)> {
         let stamp = |minute: i64, what: &str| EventStamp { at: at(minute), event: format!("{what}-{minute}") };
         let agreement_ref =
             |minute, agreement: &str| AgreementRef { stamp: stamp(minute, "l"), agreement: agreement.parse().unwrap() };
@@ -47,24 +47,25 @@ impl Life {
             let stamp = stamp(minute, &format!("a-{id}-{status:?}"));
             (minute, AwsEvent::Agreement(AgreementEvent { agreement, stamp, status, previous, starts_at: None }))
         };
-        let mut news = vec![agreement(0, "agmt-a", AgreementStatus::Active, None), updated(self.provisioned, "agmt-a")];
+        let mut events =
+            vec![agreement(0, "agmt-a", AgreementStatus::Active, None), updated(self.provisioned, "agmt-a")];
         if let Some(minute) = self.amended {
-            news.push(agreement(minute, "agmt-a", AgreementStatus::Active, None));
-            news.push(updated(minute + 1, "agmt-a"));
+            events.push(agreement(minute, "agmt-a", AgreementStatus::Active, None));
+            events.push(updated(minute + 1, "agmt-a"));
         }
         if let Some(minute) = self.renewed {
-            news.push(agreement(minute, "agmt-b", AgreementStatus::Active, Some("agmt-a")));
-            news.push(updated(minute + 1, "agmt-b"));
-            news.push(agreement(minute + 1, "agmt-a", AgreementStatus::Renewed, None));
+            events.push(agreement(minute, "agmt-b", AgreementStatus::Active, Some("agmt-a")));
+            events.push(updated(minute + 1, "agmt-b"));
+            events.push(agreement(minute + 1, "agmt-a", AgreementStatus::Renewed, None));
         }
         if let Some(minute) = self.ended {
-            news.push(agreement(minute, self.last(), AgreementStatus::Cancelled, None));
-            news.push((
+            events.push(agreement(minute, self.last(), AgreementStatus::Cancelled, None));
+            events.push((
                 minute + 1,
                 AwsEvent::License(LicenseEvent::Deprovisioned(agreement_ref(minute + 1, self.last()))),
             ));
         }
-        news
+        events
     }
 
     /// The agreements as AWS shows them at a minute.
@@ -133,8 +134,8 @@ impl Table {
         self.agreements.iter().for_each(|agreement| self.license.follow(agreement));
     }
 
-    fn apply(&mut self, news: &AwsEvent) {
-        match news {
+    fn apply(&mut self, event: &AwsEvent) {
+        match event {
             AwsEvent::License(event) => self.license.apply(event.clone()),
             AwsEvent::Agreement(event) => self.agreement(&event.agreement, |agreement| agreement.apply(event)),
         }
@@ -196,21 +197,21 @@ fn any_way() -> impl Strategy<Value = (Vec<i64>, Vec<(i64, i64)>)> {
 /// A step in the table. Steps run in the order of time.
 enum Step<'a> {
     Apply(&'a AwsEvent),
-    Look(i64, i64),
+    Check(i64, i64),
 }
 
 fn play(life: &Life, delays: &[i64], observations: &[(i64, i64)], lost: &[bool]) -> Table {
-    let news = life.news();
-    let heard = news.iter().zip(delays).zip(lost).filter(|(_, lost)| !**lost);
+    let events = life.events();
+    let arrived = events.iter().zip(delays).zip(lost).filter(|(_, lost)| !**lost);
     let mut steps: Vec<(i64, Step<'_>)> =
-        heard.map(|(((minute, news), delay), _)| (minute + delay, Step::Apply(news))).collect();
-    steps.extend(observations.iter().map(|(minute, stale)| (*minute, Step::Look(*minute, *stale))));
+        arrived.map(|(((minute, event), delay), _)| (minute + delay, Step::Apply(event))).collect();
+    steps.extend(observations.iter().map(|(minute, stale)| (*minute, Step::Check(*minute, *stale))));
     steps.sort_by_key(|(minute, _)| *minute);
     let mut table = Table::new();
     for (_, step) in steps {
         match step {
-            Step::Apply(news) => table.apply(news),
-            Step::Look(minute, stale) => {
+            Step::Apply(event) => table.apply(event),
+            Step::Check(minute, stale) => {
                 table.look(life, minute, stale);
             }
         }
