@@ -56,7 +56,7 @@ pub(crate) struct BenchEnvironment {
 /// The pricing of the dimensions of the listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sold {
-    /// They are paid by use.
+    /// The dimensions are paid by use.
     ByUse,
     /// The first license holds 1 of each, the second 2, and so on.
     InAdvance,

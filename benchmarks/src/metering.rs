@@ -58,7 +58,7 @@ struct Phase {
     runs: Vec<Run>,
 }
 
-/// One run of the reporter, and its requests.
+/// A run of the reporter, and its requests.
 struct Run {
     ran: RunResult,
     asked: RequestCounts,

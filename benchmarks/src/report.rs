@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::JobEnvironment;
 use crate::resources::ResourceUsage;
 
-/// One run of the reporter.
+/// A run of the reporter.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReportJob {
     pub(crate) place: JobEnvironment,

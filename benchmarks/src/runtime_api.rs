@@ -21,7 +21,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A call of a function to the runtime API.
 enum RuntimeCall {
-    /// It asks for work, which is sent back through this channel.
+    /// A request for work, which is sent back through this channel.
     Ask {
         at: Instant,
         work: oneshot::Sender<Work>,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::control_error::ControlError;
 use crate::service::Service;
 
-/// One entry of the plan: some calls of an operation fail in one manner.
+/// An entry of the plan: some calls of an operation fail in one manner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {

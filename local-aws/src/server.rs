@@ -1,4 +1,4 @@
-//! One port for every service: reads the service and the operation of a request, applies the fault plan, and answers.
+//! A port for every service: reads the service and the operation of a request, applies the fault plan, and answers.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;

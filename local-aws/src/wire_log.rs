@@ -14,7 +14,7 @@ use crate::service::Service;
 /// The most calls that the log keeps.
 const REMEMBERED: usize = 10_000;
 
-/// One call, as it arrived.
+/// A call, as it arrived.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WireCall {
     /// The time of arrival, by the clock of the local AWS.

@@ -28,7 +28,7 @@ const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
 /// The largest body that Lambda accepts in a synchronous call, in bytes.
 const LARGEST_EVENT_BODY: usize = 6 * 1024 * 1024;
 
-/// One stack's API.
+/// The API of a stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     pub(crate) stack: Arc<Stack>,

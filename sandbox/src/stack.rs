@@ -1,4 +1,4 @@
-//! One stage's deployment: its table, its functions and its queues.
+//! The deployment of a stage: its table, its functions and its queues.
 //!
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
@@ -77,10 +77,10 @@ impl Function {
 /// The reason for which a function did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoAnswer {
-    /// It took longer than its timeout.
+    /// The call took longer than its timeout.
     #[error("it took longer than it may")]
     TimedOut,
-    /// It ended without an answer.
+    /// The call ended without an answer.
     #[error("it panicked")]
     Crashed,
 }
@@ -99,7 +99,7 @@ struct Functions {
     readiness: Arc<Readiness>,
 }
 
-/// One stage's deployment.
+/// The deployment of a stage.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) stage: Stage,

@@ -35,7 +35,7 @@ pub struct Report {
 /// The state of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It waits to be sent.
+    /// Waits to be sent.
     Waiting,
     /// Stallkeeper has accepted it.
     Accepted,

@@ -1,4 +1,4 @@
-//! One call of BatchMeterUsage: claims its records, sends them, and settles them by AWS's answer.
+//! A call of BatchMeterUsage: claims its records, sends them, and settles them by AWS's answer.
 //!
 //! The claim is written before the call and the outcome after it, each by a conditional write. If the process stops in
 //! between, the claim shows that there was an attempt, so that the answer to the next attempt is read correctly.

@@ -1,4 +1,4 @@
-//! One run: what it works with, the time that is left, and its counts.
+//! A run: its clients, the time that is left, and its counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +35,7 @@ const MAX_REMEMBERED_LICENSES: usize = 5;
 /// The time that measuring the backlog may take.
 const BACKLOG_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One run.
+/// A run of the reporter.
 pub(crate) struct Run<'a> {
     pub(crate) store: &'a Store,
     pub(crate) marketplace: &'a Marketplace,

@@ -164,7 +164,7 @@ fn measured(report: &Report, failed: bool) -> BTreeMap<Metric, u64> {
     ])
 }
 
-/// One run.
+/// A run of the reconciliation.
 struct Run<'a> {
     /// Set if the walk restarts.
     restart: bool,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// It asks for a choice and an order number.
+/// A listing that asks for a choice and an order number.
 fn listing() -> Listing {
     Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap()
 }

@@ -17,7 +17,7 @@ fn contact(email: &str, saved_at: i64) -> Contact {
     form_values_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
 }
 
-/// It asks for a choice and an order number.
+/// A listing that asks for a choice and an order number.
 fn listing() -> Listing {
     Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap()
 }

@@ -116,7 +116,7 @@ fn every_sample_has_its_answer() {
 }
 
 thread_local! {
-    /// What the function logged on this thread, that is in this test.
+    /// The log of the function on this thread, that is in this test.
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

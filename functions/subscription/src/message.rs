@@ -41,10 +41,10 @@ pub(crate) enum Message {
 /// The reason why a message cannot be read. It contains nothing of the message but the field that is wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// It is not JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
-    /// It is JSON, but neither an EventBridge event nor an SNS notification.
+    /// The body is JSON, but neither an EventBridge event nor an SNS notification.
     #[error("the body is neither an EventBridge event nor an SNS notification")]
     NoEnvelope,
     /// A field is missing or not what it must be.

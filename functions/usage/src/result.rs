@@ -63,15 +63,15 @@ pub(crate) struct EventResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// It will be billed.
+    /// The event will be billed.
     Accepted,
-    /// It was reported before, with the same quantity and tags.
+    /// The event was reported before, with the same quantity and tags.
     Duplicate,
-    /// It was reported before with another quantity or other tags, and can no longer be corrected.
+    /// The event was reported before with another quantity or other tags, and can no longer be corrected.
     Conflict,
-    /// It is not accepted.
+    /// The event is not accepted.
     Refused,
-    /// It is not confirmed, and must be sent again.
+    /// The event is not confirmed, and must be sent again.
     Retry,
 }
 

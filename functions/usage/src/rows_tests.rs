@@ -8,7 +8,7 @@ use crate::event;
 const HEADER: &str = "license,dimension,quantity,time,key";
 const ROW: &str = "l-1,requests,5,2026-11-10T09:20:00Z,k";
 
-/// What each row is: its line, and its event or the code of what is wrong with it.
+/// The rows: of each its line, and its event or the code of what is wrong with it.
 fn rows(text: &str) -> Vec<(usize, Result<UsageEvent, &'static str>)> {
     let parsed = read(text).unwrap();
     parsed.into_iter().map(|row| (row.line.unwrap(), row.event.map_err(|unreadable| unreadable.code))).collect()

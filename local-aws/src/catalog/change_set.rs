@@ -20,7 +20,7 @@ pub(crate) struct ChangeSet {
     pub request: RequestedChangeSet,
 }
 
-/// One change of one entity.
+/// A change of an entity.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Change {
     pub kind: EntityKind,
@@ -57,12 +57,12 @@ pub(crate) struct RequestedChange {
 /// The progress of a change set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Progress {
-    /// It is applied and ends at fixed times of the clock.
+    /// The change set is applied and ends at fixed times of the clock.
     Scheduled {
         applying: Timestamp,
         ends: Timestamp,
     },
-    /// It keeps its status until a control call ends that: AWS reviews it manually, or it hangs.
+    /// The change set keeps its status until a control call ends that: AWS reviews it manually, or it hangs.
     Waiting(Status),
     Ended {
         at: Timestamp,

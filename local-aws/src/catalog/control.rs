@@ -65,7 +65,7 @@ pub struct ChangeOverview {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "next", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NextChangeSet {
-    /// It fails, and its first change has an error.
+    /// The change set fails, and its first change has an error.
     ClientError {
         /// The error's code; INVALID_INPUT by default.
         #[serde(default)]
@@ -74,11 +74,11 @@ pub enum NextChangeSet {
         #[serde(default)]
         message: Option<String>,
     },
-    /// It fails with a fault of AWS.
+    /// The change set fails with a fault of AWS.
     ServerFault {},
-    /// It stays PREPARING until it is decided or cancelled.
+    /// The change set stays PREPARING until it is decided or cancelled.
     HangPreparing {},
-    /// It stays APPLYING until it is decided.
+    /// The change set stays APPLYING until it is decided.
     HangApplying {},
 }
 

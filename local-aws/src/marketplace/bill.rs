@@ -22,7 +22,7 @@ pub struct Bill {
     pub totals: Vec<BillTotal>,
 }
 
-/// One booked record.
+/// A booked record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BilledRecord {
     /// The license's key: the `l-…` of its ARN, or `<product code>~<customer>` for a legacy buyer.

@@ -20,13 +20,13 @@ pub enum AgreementStatus {
     Active,
     /// The buyer ended it before its end date.
     Cancelled,
-    /// It ended at its end date.
+    /// Ended at its end date.
     Expired,
     /// AWS ended it, for example for a failed payment.
     Terminated,
-    /// It was renewed into a new agreement.
+    /// Was renewed into a new agreement.
     Renewed,
-    /// It was replaced by an agreement of another offer.
+    /// Was replaced by an agreement of another offer.
     Replaced,
 }
 
@@ -51,7 +51,7 @@ pub enum EndStatus {
     /// The buyer ends it before its end date.
     #[default]
     Cancelled,
-    /// It ends at its end date.
+    /// Ends at its end date.
     Expired,
     /// AWS ends it.
     Terminated,

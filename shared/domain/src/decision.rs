@@ -71,7 +71,7 @@ pub struct Decision {
 pub enum Reason {
     /// The contract covers it.
     Entitled,
-    /// It is paid by use.
+    /// The dimension is paid by use.
     Metered,
     /// The contract does not cover that much.
     QuantityExceeded,

@@ -28,7 +28,7 @@ pub use page::{Choice, Colour, ExtraField, FieldKind, InvalidAnswer, Page};
 /// of a plan.
 pub const SUBSCRIPTIONS_PAGE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
 
-/// One SaaS product on AWS Marketplace in one stage.
+/// A SaaS product on AWS Marketplace in one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// The product's name as buyers know it.

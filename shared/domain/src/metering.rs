@@ -190,13 +190,13 @@ impl Buyer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum RecordState {
-    /// It cannot be sent yet.
+    /// The record cannot be sent yet.
     #[schema(title = "HeldRecord")]
     Held {
         /// The reason.
         reason: HoldReason,
     },
-    /// It is about to be sent.
+    /// The record is about to be sent.
     #[schema(title = "SealedRecord")]
     Sealed,
     // Another run takes it over after [`CLAIM_DURATION`].
@@ -236,13 +236,13 @@ pub enum RecordState {
         /// The reason why it is not sent again.
         reason: String,
     },
-    /// It is not sent: another hour bills its usage.
+    /// The record is not sent: another hour bills its usage.
     #[schema(title = "FoldedRecord")]
     Folded {
         /// The other hour.
         into: UsageHour,
     },
-    /// It was not sent: the stack was in dry run.
+    /// The record was not sent: the stack was in dry run.
     #[schema(title = "DryRunRecord")]
     DryRun,
 }

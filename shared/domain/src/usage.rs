@@ -117,7 +117,7 @@ marketplace_ids::text_schema!(
     "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"
 );
 
-/// One fact reported by the seller's application.
+/// A fact reported by the seller's application.
 ///
 /// Its key is scoped to license, hour and dimension. The same key again is the same fact, and a higher revision
 /// corrects it while its hour is open.
@@ -165,7 +165,7 @@ pub enum Intake {
     Open,
     /// Its hour may be summed already: it is written only if the key is new, and the hour is checked again.
     Late,
-    /// It is not accepted.
+    /// The event is not accepted.
     Refused(Refusal),
 }
 

@@ -176,7 +176,7 @@ pub enum Continues {
     Yes,
     /// Its buyer has moved, and nothing is known of its agreement yet.
     NotYetKnown,
-    /// It is not related to a license that a buyer moved to.
+    /// The license is not related to a license that a buyer moved to.
     No,
 }
 

@@ -50,7 +50,7 @@ pub struct FoundAgreement {
     pub licenses: Vec<LicenseArn>,
 }
 
-/// One page of agreements.
+/// A page of agreements.
 #[derive(Debug)]
 pub struct AgreementPage {
     /// The agreements.

@@ -50,7 +50,7 @@ struct PageQuery {
     only: Option<&'static str>,
 }
 
-/// One page of licenses.
+/// A page of licenses.
 #[derive(Debug)]
 pub struct Page {
     /// The licenses.

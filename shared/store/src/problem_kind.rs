@@ -17,7 +17,7 @@ pub enum NoteKind {
     PeriodUnknown,
     /// The usage waits until the included quantity of the contract is known.
     IncludedUnknown,
-    /// One key and revision was reported with several contents.
+    /// A key and revision was reported with several contents.
     KeyReused,
 }
 
@@ -42,7 +42,7 @@ impl NoteKind {
 #[serde(rename_all = "snake_case")]
 #[schema(as = UsageProblemKind)]
 pub enum ProblemKind {
-    /// It cannot be sent until something is known.
+    /// The record cannot be sent until something is known.
     Held,
     /// AWS has another quantity for the record.
     Conflict,

@@ -1,4 +1,4 @@
-//! One simulation: AWS, the stacks, and the actors.
+//! A simulation: AWS, the stacks, and the actors.
 
 use std::future::Future;
 use std::ops::Range;
@@ -30,7 +30,7 @@ use crate::tally::{Tally, add};
 use crate::time::{InStep, Period, Time};
 use crate::watch::Watch;
 
-/// One simulation.
+/// A simulation.
 #[derive(Debug)]
 pub struct Simulation {
     /// The properties of the simulation.

@@ -20,7 +20,7 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:events";
 
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "options"];
 
-/// What API Gateway answers by itself, or a function that fails; no handler answers it here.
+/// The answers of API Gateway itself, or of a function that fails; no handler answers it here.
 const NOT_OF_A_HANDLER: [&str; 4] = ["403", "413", "429", "500"];
 
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKIAAPPLICATION/20261110/us-east-1/execute-api/aws4_request, \
@@ -43,7 +43,7 @@ fn document() -> Value {
     serde_saphyr::from_str(&std::fs::read_to_string(root().join("docs/openapi.yaml")).unwrap()).unwrap()
 }
 
-/// What a reference stands for; anything else stands for itself.
+/// Returns the target of a reference; anything else is returned as it is.
 fn resolved<'a>(document: &'a Value, described: &'a Value) -> &'a Value {
     match described["$ref"].as_str() {
         Some(place) => {
@@ -223,7 +223,7 @@ fn sources(places: &[&str]) -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// What the first group of a pattern finds, with how often.
+/// Returns the matches of a pattern's first group, in order.
 fn found(pattern: &str, text: &str) -> Vec<String> {
     let pattern = Regex::new(pattern).unwrap();
     pattern.captures_iter(text).map(|captures| captures[1].to_owned()).collect()

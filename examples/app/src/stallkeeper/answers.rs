@@ -110,23 +110,23 @@ pub struct UsageEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum EventResult {
-    /// It will be billed.
+    /// The event will be billed.
     Accepted,
-    /// It was reported before with the same content.
+    /// The event was reported before with the same content.
     Duplicate,
-    /// It was reported before with other content, and can no longer be corrected.
+    /// The event was reported before with other content, and can no longer be corrected.
     Conflict {
         /// The reason, as a code.
         code: String,
     },
-    /// It is refused.
+    /// The event is refused.
     Refused {
         /// The reason, as a code.
         code: String,
         /// The license that replaced the event's license.
         successor: Option<String>,
     },
-    /// It is not confirmed: send the same event again.
+    /// The event is not confirmed: send the same event again.
     Retry,
 }
 

@@ -205,7 +205,7 @@ pub fn transition(before: Option<&License>, after: &mut License, now: Timestamp)
     events
 }
 
-/// One ending of a license.
+/// An ending of a license.
 struct Ending {
     at: Timestamp,
     reason: EndReason,

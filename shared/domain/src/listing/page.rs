@@ -80,13 +80,13 @@ pub enum FieldKind {
     /// A line of text.
     #[default]
     Text,
-    /// One of several choices.
+    /// A choice among several answers.
     Choice,
     /// A checkbox; if it is ticked, the answer is `yes`.
     Consent,
 }
 
-/// One answer of a choice.
+/// An answer of a choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
@@ -101,11 +101,11 @@ pub struct Choice {
 pub enum InvalidAnswer {
     /// The answer is required and missing.
     Missing,
-    /// It has more characters than this limit.
+    /// The answer has more characters than this limit.
     TooLong(usize),
-    /// It has control characters.
+    /// The answer has control characters.
     Characters,
-    /// It is not one of the choices.
+    /// The answer is not one of the choices.
     NoChoice,
 }
 

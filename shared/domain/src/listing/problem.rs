@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 use url::Url;
 
-/// One step of the path to a part of a listing.
+/// A step of the path to a part of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// The field of this name.

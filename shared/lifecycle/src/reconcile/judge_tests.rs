@@ -144,7 +144,7 @@ impl Table {
 
     /// Checks AWS at a minute, and returns `true` if that changed the license. AWS may show the state of `stale`
     /// minutes ago.
-    fn look(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
+    fn check(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
         let shown = life.shown((minute - stale).max(0));
         let license = self.license.clone();
         let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.described);
@@ -152,8 +152,8 @@ impl Table {
         let view = if view.needs_search() { View { found: &shown, ..view } } else { view };
         let is_provisioned = view.needs_proof().is_some() && life.is_provisioned(minute - stale);
         let judged = judge(&View { is_provisioned, ..view });
-        for look in &judged.observations {
-            self.agreement(&look.agreement, |agreement| agreement.observe(look));
+        for observation in &judged.observations {
+            self.agreement(&observation.agreement, |agreement| agreement.observe(observation));
         }
         self.follow();
         if let Some(observed) = judged.in_force {
@@ -212,7 +212,7 @@ fn play(life: &Life, delays: &[i64], observations: &[(i64, i64)], lost: &[bool])
         match step {
             Step::Apply(event) => table.apply(event),
             Step::Check(minute, stale) => {
-                table.look(life, minute, stale);
+                table.check(life, minute, stale);
             }
         }
     }
@@ -242,7 +242,7 @@ proptest! {
         lost in prop::collection::vec(any::<bool>(), 12),
     ) {
         let mut table = play(&life, &delays, &observations, &lost);
-        table.look(&life, 700, 0);
+        table.check(&life, 700, 0);
         let alone = play(&life, &delays, &[], &[false; 12]);
         prop_assert_eq!(table.license.state_at(at(700)).name(), alone.license.state_at(at(700)).name());
         prop_assert_eq!(table.license.grants_access_at(at(700)), alone.license.grants_access_at(at(700)));
@@ -251,6 +251,6 @@ proptest! {
             // The event of the revocation is one minute late, if it arrived alone.
             prop_assert!(until == real || until == real + jiff::SignedDuration::from_mins(1));
         }
-        prop_assert!(!table.look(&life, 760, 0), "a second look changes something");
+        prop_assert!(!table.check(&life, 760, 0), "a second check changes something");
     }
 }

@@ -41,9 +41,9 @@ pub enum Status {
     Applying,
     /// All of its changes are applied.
     Succeeded,
-    /// It was cancelled on request; none of its changes is applied.
+    /// Cancelled on request; none of its changes is applied.
     Cancelled,
-    /// It failed; none of its changes is applied.
+    /// Failed; none of its changes is applied.
     Failed,
 }
 
