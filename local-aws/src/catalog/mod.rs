@@ -2,34 +2,36 @@
 //!
 //! `described` makes the entities of a product; `start` accepts a change set within the limits of
 //! `change_types`; `change_set` holds its progress; `progress` ends it, and `product` and `offer` apply it. `control`
-//! is for operators and tests.
+//! and `decision` are for operators and tests.
 //!
 //! Nothing runs in the background: each access to the catalog first ends the change sets that are due by the clock.
 
 mod change_set;
 mod change_types;
 mod control;
+mod decision;
 mod described;
+mod entity;
 mod members;
 mod offer;
 mod product;
 mod progress;
 mod start;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use marketplace_ids::AccountId;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::marketplace::IdGenerator;
 use crate::product::Product;
 pub(crate) use change_set::{Change, ChangeSet, RequestedChange, RequestedChangeSet};
 pub use change_set::{FailureCode, Status};
-pub use control::{ChangeOverview, ChangeSetOverview, Decision, EntityOverview, NextChangeSet, Verdict};
+pub use control::{ChangeOverview, ChangeSetOverview, EntityOverview};
+pub use decision::{Decision, NextChangeSet, Verdict};
+pub(crate) use entity::{Entities, Entity};
+pub use entity::{EntityKind, ErrorDetail};
 pub use members::merge_patch;
 pub(crate) use progress::CancelError;
 pub(crate) use start::StartError;
@@ -56,67 +58,6 @@ struct State {
     change_sets: Vec<ChangeSet>,
     /// The outcome of the next change set, if a control call has set one.
     next: Option<NextChangeSet>,
-}
-
-/// Entities by their ids.
-pub(crate) type Entities = BTreeMap<String, Entity>;
-
-/// A product or an offer.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entity {
-    pub id: String,
-    pub kind: EntityKind,
-    /// The revision, which counts the entity's changes from 1.
-    pub revision: u32,
-    pub modified: Timestamp,
-    pub details: Map<String, Value>,
-}
-
-/// The kinds of entities that the catalog has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum EntityKind {
-    /// `SaaSProduct@1.0`
-    #[serde(rename = "SaaSProduct@1.0")]
-    Product,
-    /// `Offer@1.0`
-    #[serde(rename = "Offer@1.0")]
-    Offer,
-}
-
-impl EntityKind {
-    /// All kinds.
-    pub(crate) const ALL: [Self; 2] = [Self::Product, Self::Offer];
-
-    /// Returns the name without a version, the form in lists and ARNs.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Product => "SaaSProduct",
-            Self::Offer => "Offer",
-        }
-    }
-
-    /// Returns the name with its version, the form in changes and descriptions.
-    pub(crate) fn versioned(self) -> &'static str {
-        match self {
-            Self::Product => "SaaSProduct@1.0",
-            Self::Offer => "Offer@1.0",
-        }
-    }
-}
-
-/// An error of a change in a change set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ErrorDetail {
-    /// The error code of AWS.
-    pub code: String,
-    /// The message, for a human reader.
-    pub message: String,
-}
-
-impl ErrorDetail {
-    fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
-    }
 }
 
 impl Catalog {

@@ -7,6 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::scheduled_event::{MarketplaceEvent, ScheduledEvent};
 use super::state::{Agreement, AgreementStatus, License};
 use super::{Marketplace, after};
 use crate::behavior::LicenseArnForm;
@@ -17,29 +18,6 @@ const FINAL_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The end date in events of an agreement that is paid by use and has no end.
 const NO_END: &str = "9999-01-01T00:00:00Z";
-
-/// A notification of AWS, with the time at which it is sent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScheduledEvent {
-    /// The time at which it is due. Events that are due at the same time are sent in their order.
-    pub at: Timestamp,
-    /// The notification, with its channel.
-    pub event: MarketplaceEvent,
-}
-
-/// A notification, by the channel on which AWS sends it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MarketplaceEvent {
-    /// An event on the default bus of the seller's account in us-east-1: the whole envelope.
-    EventBridge(Value),
-    /// A message of an SNS topic, without the envelope of the topic.
-    Sns {
-        /// The ARN of the topic.
-        topic_arn: String,
-        /// The content of `Message`.
-        message: Value,
-    },
-}
 
 /// The agreement that events are about, with its product and license.
 #[derive(Clone, Copy)]

@@ -14,6 +14,7 @@ mod ledger;
 mod overview;
 mod purchase;
 mod rate;
+mod scheduled_event;
 mod state;
 mod usage;
 mod value;
@@ -37,9 +38,9 @@ use state::MarketplaceState;
 
 pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
 pub use change::{Change, Changed};
-pub use events::{MarketplaceEvent, ScheduledEvent};
 pub use overview::{AgreementOverview, LicenseOverview, Overview};
 pub use purchase::{Purchase, Purchased};
+pub use scheduled_event::{MarketplaceEvent, ScheduledEvent};
 pub use state::{AgreementStatus, EndStatus};
 pub use value::DimensionValue;
 

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+/// The bytes are not a valid document of their protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the body is not one value of its protocol")]
+pub(crate) struct Malformed;
+
 /// A value of AWS's data model, limited to the types that these services need.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {

@@ -9,6 +9,7 @@ mod document;
 mod json;
 mod query;
 
+pub(crate) use document::Malformed;
 pub use document::{Document, Record};
 
 /// The protocol of a request and its answer.
@@ -25,11 +26,6 @@ pub(crate) enum Protocol {
     /// awsQuery
     Query,
 }
-
-/// The bytes are not a valid document of their protocol.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the body is not one value of its protocol")]
-pub(crate) struct Malformed;
 
 impl Protocol {
     /// Reads a body. An empty body is the empty document: operations without required members allow it.

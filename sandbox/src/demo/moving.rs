@@ -8,7 +8,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::Demo;
+use super::steps::Demo;
 use crate::test_client::{TestPurchase, text};
 
 const TENANT: &str = "stark";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::Store;
 use terminal::say;
 
-use super::Steps;
+use super::steps::Steps;
 use crate::products::fulfillment_url;
 use crate::test_client::{TestClient, TestPurchase};
 use crate::{Listings, Options, Sandbox};

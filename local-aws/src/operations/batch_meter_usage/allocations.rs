@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::malformed;
+use super::errors::malformed;
 use super::record::{Quantity, UsageRecord};
 use crate::error::ServiceError;
 use crate::input::{Input, TextRule};

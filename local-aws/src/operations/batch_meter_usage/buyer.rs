@@ -2,8 +2,8 @@
 
 use marketplace_ids::ProductCode;
 
+use super::errors::{invalid_license, malformed};
 use super::record::UsageRecord;
-use super::{invalid_license, malformed};
 use crate::behavior::{EmptyCustomerIdentifier, ProductCodeWithLicense};
 use crate::error::ServiceError;
 use crate::input::{Input, TextRule};

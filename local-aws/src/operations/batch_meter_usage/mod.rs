@@ -6,6 +6,7 @@
 
 mod allocations;
 mod buyer;
+mod errors;
 mod record;
 mod window;
 
@@ -17,6 +18,7 @@ use crate::marketplace::{BookingResult, Marketplace, OutsideLicense, Usage};
 use crate::protocol::{Document, Record};
 use crate::region::Region;
 use crate::service::Service;
+use errors::{invalid_license, malformed};
 use record::UsageRecord;
 
 /// The most records in a call: "can process up to 25 UsageRecords at a time".
@@ -88,15 +90,6 @@ fn usages(
         Ok(Usage { buyer, dimension, at: record.at, quantity, allocations: allocations::read(record)? })
     });
     usages.collect()
-}
-
-/// Returns the common validation error: the model has no error of its own for input that breaks its rules.
-fn malformed(bad: BadInput) -> ServiceError {
-    bad.into_error(|bad| ServiceError::validation(bad.sentence()))
-}
-
-fn invalid_license(message: &str) -> ServiceError {
-    ServiceError::modelled("InvalidLicenseException", 400, message)
 }
 
 fn result(record: &UsageRecord<'_>, booked: BookingResult) -> Document {
