@@ -27,21 +27,14 @@ pub struct LedgerItem {
 /// The source of an item of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Reported while the hour was open.
-    Open {
+    /// Reported by the application, while the hour was open or later.
+    Reported {
         /// The idempotency key.
         key: KeyHash,
         /// The number of the correction.
         revision: u32,
         /// The time at which intake received it.
         received_at: Timestamp,
-        /// The tags.
-        tags: Tags,
-    },
-    /// Reported late.
-    Late {
-        /// The idempotency key.
-        key: KeyHash,
         /// The tags.
         tags: Tags,
     },
@@ -111,8 +104,9 @@ impl HourSum {
 /// Sums an hour by dimension, item by item, without keeping the items.
 ///
 /// Of a key's revisions the highest counts, and of several contents of one revision the one that was received first,
-/// however often each was sent again. Late usage under a key that was also reported in the open hour does not count.
-/// The items of one key must follow each other, as they do in the ledger.
+/// however often each was sent again. That also holds for usage that arrived late: an instance of intake whose cache
+/// is old may take an hour for open after another one has closed it. The items of one key must follow each other, as
+/// they do in the ledger.
 #[derive(Debug, Default)]
 pub struct Summing {
     sums: BTreeMap<DimensionKey, HourSum>,
@@ -124,8 +118,7 @@ pub struct Summing {
 struct Counted {
     dimension: DimensionKey,
     key: KeyHash,
-    /// The revision; `None` for late usage.
-    revision: Option<u32>,
+    revision: u32,
     contents: Vec<Content>,
 }
 
@@ -157,8 +150,7 @@ impl Summing {
     pub fn add(&mut self, item: LedgerItem) {
         let LedgerItem { dimension, source, amount } = item;
         let (key, revision, received_at, tags) = match source {
-            Source::Open { key, revision, received_at, tags } => (key, Some(revision), received_at, tags),
-            Source::Late { key, tags } => (key, None, Timestamp::MIN, tags),
+            Source::Reported { key, revision, received_at, tags } => (key, revision, received_at, tags),
             Source::Carried(parts) => {
                 let sum = self.sums.entry(dimension).or_default();
                 sum.amount += amount;
@@ -190,7 +182,7 @@ impl Summing {
         let Some(counts) = contents.first() else { return };
         let sum = self.sums.entry(dimension).or_default();
         sum.add(counts.quantity, &counts.tags);
-        if let Some(revision) = revision.filter(|_| contents.len() > 1) {
+        if contents.len() > 1 {
             sum.contested.push(ContestedKey { key, revision, contents });
         }
     }

@@ -45,9 +45,12 @@ struct UsageItem {
     /// The idempotency key, in the item of an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<KeyHash>,
-    /// The revision, in the item of an event that arrived while its hour was open.
+    /// The revision, in the item of an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
+    /// `true` in the item of an event that arrived after its hour was open.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_late: bool,
     quantity: Decimal,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     tags: Tags,
@@ -71,12 +74,14 @@ impl UsageItem {
 
 impl From<UsageItem> for LedgerItem {
     fn from(item: UsageItem) -> Self {
-        let source = match (item.key, item.revision) {
-            (Some(key), Some(revision)) => {
-                Source::Open { key, revision, received_at: item.received_at.unwrap_or(item.at), tags: item.tags }
-            }
-            (Some(key), None) => Source::Late { key, tags: item.tags },
-            (None, _) => Source::Carried(item.allocations),
+        let source = match item.key {
+            Some(key) => Source::Reported {
+                key,
+                revision: item.revision.unwrap_or_default(),
+                received_at: item.received_at.unwrap_or(item.at),
+                tags: item.tags,
+            },
+            None => Source::Carried(item.allocations),
         };
         Self { dimension: item.dimension, source, amount: item.quantity }
     }
@@ -102,7 +107,7 @@ pub struct ReportedUsage {
 
 impl From<UsageItem> for ReportedUsage {
     fn from(item: UsageItem) -> Self {
-        Self { amount: item.quantity, tags: item.tags, in_open_hour: item.revision.is_some() }
+        Self { amount: item.quantity, tags: item.tags, in_open_hour: !item.is_late }
     }
 }
 
@@ -143,7 +148,7 @@ impl Store {
         for event in events {
             let key = usage_key(event, &keys::usage_open(event, now));
             let place = (key.pk.clone(), key.sk.clone());
-            items.insert(place.clone(), write(&key, &item_of(event, Some(event.revision), now))?);
+            items.insert(place.clone(), write(&key, &item_of(event, false, now))?);
             let of = (event.license.clone(), event.hour());
             let marker = keys::marker(of.1, &of.0);
             let marker_place = (marker.pk.clone(), marker.sk.clone());
@@ -164,7 +169,8 @@ impl Store {
             .collect())
     }
 
-    /// Returns what counts of the usage under an event's key in its hour: the highest revision, or else the late usage.
+    /// Returns what counts of the usage under an event's key in its hour: the highest revision, and of that the content
+    /// that was received first.
     ///
     /// # Errors
     ///
@@ -210,7 +216,7 @@ impl Store {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(write(&key, &item_of(event, None, self.clock.now()))?))
+            .set_item(Some(write(&key, &item_of(event, true, self.clock.now()))?))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
@@ -260,6 +266,7 @@ impl Store {
             dimension: dimension.clone(),
             key: None,
             revision: None,
+            is_late: false,
             quantity: amount.amount,
             tags: Tags::default(),
             allocations: allocate(&amount.tagged, Quantity::capped(amount.amount)).parts,
@@ -327,11 +334,12 @@ fn usage_key(event: &UsageEvent, sk: &str) -> Key {
     Key { pk: keys::usage(&event.license, event.hour()), sk: sk.to_owned() }
 }
 
-fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageItem {
+fn item_of(event: &UsageEvent, is_late: bool, now: Timestamp) -> UsageItem {
     UsageItem {
         dimension: event.dimension.clone(),
         key: Some(event.key.clone()),
-        revision,
+        revision: Some(event.revision),
+        is_late,
         quantity: event.quantity.amount(),
         tags: event.tags.clone(),
         allocations: Vec::new(),
@@ -339,6 +347,11 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         received_at: Some(now),
         expires_at: after(now, USAGE_RETENTION),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Returns a later moment in seconds since 1970, as the table's TTL counts.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::{TestEnvironment, TestPurchase};
 
 use crate::existing_customers::usage;
+use crate::restore::report_to_new_instance;
 use crate::usage_becomes_a_bill::book_from_another_system;
 
 fn at(time: &str) -> Timestamp {
@@ -152,6 +153,33 @@ async fn conflicting_contents_of_one_key_and_revision_count_as_first_accepted_an
     // The answer to a late repeat depends on the content that counts.
     assert_eq!(world.report(json!([usage(&license, 10, "k", time)])).await, ["duplicate"]);
     assert_eq!(world.report(json!([usage(&license, 12, "k", time)])).await, ["conflict"]);
+}
+
+#[tokio::test]
+async fn late_usage_counts_before_another_content_that_an_instance_with_an_old_cache_accepts() {
+    let world = TestEnvironment::at("2026-11-10T09:50:00Z").await;
+    let TestPurchase { license, agreement, account, .. } = world.buy("demo-legacy", json!({})).await;
+    let time = world.now();
+    world.advance(minutes(1)).await;
+    world.deliver(json!({ "hold": true })).await;
+    world.end(&agreement).await;
+    world.advance(minutes(4)).await;
+    // From here on this instance takes the license for active, for a minute.
+    assert_eq!(world.report(json!([usage(&license, 1, "other", time)])).await, ["accepted"]);
+    // The ending closes the hour, and the buyer subscribes again at once.
+    world.deliver(json!({ "release": true })).await;
+    world.buy_as(json!({ "product": "demo-legacy", "account": account })).await;
+    assert_eq!(world.license(&license).await["state"], "active");
+    assert_eq!(report_to_new_instance(&world, json!([usage(&license, 10, "k", time)])).await, ["accepted"]);
+    assert_eq!(world.report(json!([usage(&license, 12, "k", time)])).await, ["accepted"]);
+    assert_eq!(report_to_new_instance(&world, json!([usage(&license, 10, "k", time)])).await, ["duplicate"]);
+    world.advance(minutes(70)).await;
+    assert_eq!(world.total(&license).await, Decimal::from(1 + 10));
+    let listed = problems(&world, "key_reused").await;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let contents = listed[0]["reported"]["contents"].as_array().unwrap();
+    let quantities: Vec<&Value> = contents.iter().map(|content| &content["quantity"]).collect();
+    assert_eq!(quantities, ["10", "12"], "{listed:?}");
 }
 
 #[tokio::test]

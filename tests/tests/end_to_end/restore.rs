@@ -66,9 +66,8 @@ async fn restore(world: &TestEnvironment, earlier: &[Value]) {
     }
 }
 
-/// Reports usage to an intake that has just started. After a deployment no instance remembers its writes to the old
-/// table.
-async fn repeat_reports(world: &TestEnvironment, events: Value) -> Vec<Value> {
+/// Reports usage to a new instance of intake, whose cache is empty. Returns the status of each event.
+pub(crate) async fn report_to_new_instance(world: &TestEnvironment, events: Value) -> Vec<Value> {
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let intake = UsageApi::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
     let mut request: Value = serde_json::from_str(REPORT).unwrap();
@@ -108,7 +107,7 @@ async fn usage_is_billed_once_after_a_restore_of_the_table() {
     restore(&world, &earlier).await;
     assert_eq!(world.states(&purchase.license).await, ["accepted"], "it knows nothing of the hour from 10:00");
     let again = json!([before, late, after, running]);
-    assert_eq!(repeat_reports(&world, again).await, ["duplicate", "accepted", "accepted", "accepted"]);
+    assert_eq!(report_to_new_instance(&world, again).await, ["duplicate", "accepted", "accepted", "accepted"]);
 
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let reporter = Metering::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
