@@ -28,7 +28,7 @@ def deploy(aws, tally):
         said = "it was not"
     except ClientError as refused:
         said = str(refused)
-    tally.check("another region is refused, and the message says why", "us-east-1 alone" in said, said)
+    tally.check("another region is refused, and the message says why", "us-east-1 only" in said, said)
     stack = stacks.deploy(aws, "staging", MailFrom=MAIL_FROM)
     status = stack.wait()
     tally.check("staging is deployed", status == "CREATE_COMPLETE", stack.failures())
